@@ -1,0 +1,308 @@
+"""Every setting, read once from the environment; the defaults run on a fresh machine.
+
+The environment wins over `.env`, which wins over `var/up.env` (what a running `manage.py up` started: its Redis,
+its engine). Nothing else in the project reads the environment.
+"""
+
+import os
+import secrets
+import sys
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import django_stubs_ext
+import environ
+from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
+
+django_stubs_ext.monkeypatch()  # so that `ModelForm[Question]` means something at run time
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+env = environ.Env()
+environ.Env.read_env(BASE_DIR / ".env")
+VAR_DIR = Path(env.str("VAR_DIR", default=str(BASE_DIR / "var")))
+environ.Env.read_env(VAR_DIR / "up.env")
+
+
+def number(name: str, default: int | float, *, least: float = 0, most: float = 1e12) -> Any:
+    """The number in variable `name`, of `default`'s type; outside `least` … `most` it is refused by name."""
+    read = int if isinstance(default, int) else float
+    try:
+        value = read(env.str(name, default=str(default)))
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name} must be a number.") from error
+    if not least <= value <= most:
+        raise ImproperlyConfigured(f"{name} is {value}; it must be {least:g} to {most:g}.")
+    return value
+
+
+def choice(name: str, default: str, allowed: tuple[str, ...]) -> str:
+    """The word in variable `name`; anything but the `allowed` ones is refused by name."""
+    value = env.str(name, default=default)
+    if value not in allowed:
+        raise ImproperlyConfigured(f"{name} is {value!r}; it must be one of {', '.join(allowed)}.")
+    return value
+
+
+def secret_key() -> str:
+    """SECRET_KEY, or the one that the first start wrote to `var/secret_key` (readable by its owner only)."""
+    if given := env.str("SECRET_KEY", default=""):
+        return given
+    path = VAR_DIR / "secret_key"
+    if not path.exists():
+        VAR_DIR.mkdir(parents=True, exist_ok=True)
+        fresh = VAR_DIR / f"secret_key.{os.getpid()}"
+        fresh.touch(mode=0o600)
+        fresh.write_text(secrets.token_urlsafe(50))
+        try:
+            os.link(fresh, path)  # several processes may start at once: the first one wins
+        except FileExistsError:
+            pass
+        finally:
+            fresh.unlink()
+    return path.read_text()
+
+
+# --- Where it runs -------------------------------------------------------------------------------------------
+
+DEBUG = env.bool("DEBUG", default=False)
+SECRET_KEY = secret_key()
+HOST = env.str("HOST", default="127.0.0.1")
+PORT = number("PORT", 8000, least=1, most=65535)
+PUBLIC_URL = env.str("PUBLIC_URL", default=f"http://127.0.0.1:{PORT}").rstrip("/")
+PUBLIC_HOST = urlsplit(PUBLIC_URL).hostname or "127.0.0.1"
+IS_HTTPS = urlsplit(PUBLIC_URL).scheme == "https"
+
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[PUBLIC_HOST, "localhost", "127.0.0.1", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[PUBLIC_URL])
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = IS_HTTPS
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+SECURE_HSTS_SECONDS = number("SECURE_HSTS_SECONDS", 31536000 if IS_HTTPS else 0)
+SECURE_PROXY_SSL_HEADER = (
+    ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("TRUST_PROXY", default=False) else None
+)
+
+# --- What it is made of --------------------------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "channels",
+    "csp",
+    "django_rq",
+    "rest_framework",
+    "judgeplatform",
+    "submissions",
+    "questions",
+    "accounts",
+    "execution",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "judgeplatform.urls"
+ASGI_APPLICATION = "judgeplatform.asgi.application"
+AUTH_USER_MODEL = "accounts.User"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "questions"
+LOGOUT_REDIRECT_URL = "questions"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = env.str("TIME_ZONE", default="UTC")
+USE_TZ = True
+
+STATIC_URL = "/static/"
+STATIC_ROOT = VAR_DIR / "static"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STATICFILES_FINDERS = [
+    "django.contrib.staticfiles.finders.FileSystemFinder",
+    "judgeplatform.staticfiles.AppFilesFinder",
+    "judgeplatform.staticfiles.EditorFinder",
+]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "judgeplatform.staticfiles.HashedFiles"},
+}
+
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "connect-src": [SELF],
+        "object-src": [NONE],
+        "base-uri": [NONE],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+    },
+}
+X_FRAME_OPTIONS = "DENY"
+
+# --- Data ----------------------------------------------------------------------------------------------------
+
+DATABASES = {"default": env.db_url("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'db.sqlite3'}")}
+if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    # Several processes write at once: WAL lets readers go on, IMMEDIATE makes writers queue up instead of failing.
+    DATABASES["default"]["OPTIONS"] = {
+        "timeout": 20,
+        "transaction_mode": "IMMEDIATE",
+        "init_command": "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;PRAGMA temp_store=MEMORY;",
+    }
+    DATABASES["default"]["TEST"] = {"NAME": str(VAR_DIR / "test.sqlite3")}
+else:
+    DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+
+REDIS_URL = env.str("REDIS_URL", default="redis://127.0.0.1:6379/0")
+
+RQ_QUEUES = {
+    name: {
+        "URL": REDIS_URL,
+        "DEFAULT_TIMEOUT": 3600,
+        "SERIALIZER": "rq.serializers.JSONSerializer",
+    }
+    for name in ("default", "low")
+}
+RQ = {"COMMIT_MODE": "auto"}
+
+CHANNEL_LAYERS = {
+    "default": {
+        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+        "CONFIG": {"hosts": [REDIS_URL], "prefix": "live"},
+    }
+}
+
+# --- Judging -------------------------------------------------------------------------------------------------
+
+
+def backend_urls() -> list[str]:
+    """The servers that judge, in the order in which they are tried; set but empty stays empty, a check refuses it."""
+    if "JUDGE0_URLS" in os.environ:
+        return [url.strip().rstrip("/") for url in env.str("JUDGE0_URLS").split(",") if url.strip()]
+    host = env.str("CODE_EXECUTOR_HOST", default="127.0.0.1")
+    return [f"http://{host}:{number('CODE_EXECUTOR_PORT', 2358, least=1, most=65535)}"]
+
+
+def backend_headers(count: int) -> list[dict[str, str]]:
+    """Headers for each backend; the two tokens go only to backends whose own headers do not name them."""
+    shared = {
+        "X-Auth-Token": env.str("JUDGE0_AUTH_TOKEN", default=""),
+        "X-Auth-User": env.str("JUDGE0_AUTHZ_TOKEN", default=""),
+    }
+    result = []
+    for n in range(1, count + 1):
+        own = env.json(f"JUDGE0_HEADERS_{n}", default={})
+        named = {name.lower() for name in own}
+        result.append(own | {k: v for k, v in shared.items() if v and k.lower() not in named})
+    return result
+
+
+JUDGE0_URLS = backend_urls()
+JUDGE0_HEADERS = backend_headers(len(JUDGE0_URLS))
+JUDGE0_CONNECT_TIMEOUT_S = number("JUDGE0_CONNECT_TIMEOUT_S", 3.0, least=0.05, most=60)
+JUDGE0_READ_TIMEOUT_S = number("JUDGE0_READ_TIMEOUT_S", 20.0, least=0.05, most=600)
+JUDGE0_POLL_MIN_S = number("JUDGE0_POLL_MIN_S", 0.02, least=0.001, most=10)
+JUDGE0_POLL_MAX_S = number("JUDGE0_POLL_MAX_S", 1.0, least=0.001, most=10)
+JUDGE_WINDOW_MAX = number("JUDGE_WINDOW_MAX", 20, least=1, most=1000)
+JUDGE_CONCURRENCY = number("JUDGE_CONCURRENCY", 32, least=1, most=256)
+JUDGE_GRACE_S = number("JUDGE_GRACE_S", 25, least=0, most=3600)
+MAX_QUEUE_AGE_S = number("MAX_QUEUE_AGE", 1800, least=1)
+
+# --- Caps ----------------------------------------------------------------------------------------------------
+
+MAX_SOURCE_BYTES = number("MAX_SOURCE_BYTES", 64 * 1024, least=1, most=16 * 1024 * 1024)
+MAX_TESTCASES = number("MAX_TESTCASES", 500, least=1, most=100_000)
+MAX_STDIN_BYTES = number("MAX_STDIN_BYTES", 16 * 1024 * 1024, least=1, most=1024**3)
+MAX_RUN_STDIN_BYTES = number("MAX_RUN_STDIN_BYTES", 64 * 1024, least=1, most=16 * 1024 * 1024)
+MAX_TOTAL_RUNTIME_S = number("MAX_TOTAL_RUNTIME", 120, least=1, most=86400)
+MAX_MEMORY_MIB = number("CODE_EXECUTOR_MAX_MEMORY", 256, least=16, most=65536)
+EXECUTION_TTL_S = number("EXECUTION_TTL", 3600, least=1, most=604800)
+EVENT_TTL_S = number("EVENT_TTL", 6 * 3600, least=1)
+DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * (MAX_SOURCE_BYTES + MAX_RUN_STDIN_BYTES) + 256 * 1024
+
+RATE_LIMITS = {
+    "submit": env.str("RATE_LIMIT_SUBMIT", default="20/minute"),
+    "run": env.str("RATE_LIMIT_RUN", default="40/minute"),
+    "sign-in": env.str("RATE_LIMIT_SIGN_IN", default="10/minute"),
+}
+RATE_LIMIT_BACKEND = choice("RATE_LIMIT_BACKEND", "redis", ("redis", "locmem"))
+CODE_EXEC_KEYS = [key.strip() for key in env.list("CODE_EXEC_KEY", default=[]) if key.strip()]
+
+# --- The embedded engine -------------------------------------------------------------------------------------
+
+ENGINE_PORT = number("ENGINE_PORT", 2358, least=0, most=65535)
+ENGINE_SLOTS = number("ENGINE_SLOTS", 0, least=0, most=1024)
+ENGINE_RUN_DIR = env.str("ENGINE_RUN_DIR", default="")
+ENGINE_AUTH_TOKEN = env.str("ENGINE_AUTH_TOKEN", default=env.str("JUDGE0_AUTH_TOKEN", default=""))
+ENGINE_MAX_QUEUE = number("ENGINE_MAX_QUEUE", 100, least=1)
+ENGINE_CACHE_BYTES = number("ENGINE_CACHE_BYTES", 256 * 1024 * 1024)
+
+# --- API and logs --------------------------------------------------------------------------------------------
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "accounts.authentication.CodeExecKeyAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["submissions.parsers.BoundedJSONParser"],
+    "EXCEPTION_HANDLER": "judgeplatform.problems.answer",
+    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+}
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "stream": sys.stderr}},
+    "root": {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", default="INFO")},
+    # SQL carries sources and testcase data: it is never logged, whatever LOG_LEVEL says.
+    "loggers": {
+        "django.db.backends": {"level": "INFO"},
+        "rq": {"level": "WARNING"},  # five lines a job; ours tell what was judged
+        "daphne": {"level": "WARNING"},
+    },
+}
