@@ -1,0 +1,61 @@
+"""System checks of the settings that say where programs are judged: nonsense stops `manage.py check` and a start."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, register
+
+
+@register
+def backends_are_usable(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    if not settings.JUDGE0_URLS:
+        return [
+            Error(
+                "JUDGE0_URLS is set but empty: nothing could be judged.",
+                hint="Name at least one server, or unset it to use the embedded engine.",
+                id="execution.E001",
+            )
+        ]
+    return [*_check_urls(settings.JUDGE0_URLS), *_check_headers(settings.JUDGE0_HEADERS), *_check_polling()]
+
+
+def _check_urls(urls: Sequence[str]) -> list[CheckMessage]:
+    found: list[CheckMessage] = []
+    for number, url in enumerate(urls, 1):
+        if problem := _problem_with(url):
+            # the address itself is not shown: it may hold a password
+            found.append(Error(f"Address {number} of JUDGE0_URLS {problem}", id="execution.E002"))
+    if len(set(urls)) < len(urls):
+        found.append(Error("JUDGE0_URLS names a server twice.", id="execution.E003"))
+    return found
+
+
+def _problem_with(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        address = (parts.scheme in ("http", "https"), parts.hostname, parts.port)
+    except ValueError:
+        return "is not a valid address."
+    if not address[0] or not address[1]:
+        return "must look like http://host:port."
+    if parts.username or parts.password:
+        return "carries a password: put credentials into JUDGE0_HEADERS_<n>, addresses are shown and logged."
+    if parts.query or parts.fragment:
+        return "must not have a query or a fragment."
+    return ""
+
+
+def _check_headers(headers: Sequence[Mapping[str, Any]]) -> list[CheckMessage]:
+    return [
+        Error(f"JUDGE0_HEADERS_{number} must be a JSON object of texts.", id="execution.E004")
+        for number, own in enumerate(headers, 1)
+        if not all(isinstance(value, str) and value.isprintable() for pair in own.items() for value in pair)
+    ]
+
+
+def _check_polling() -> list[CheckMessage]:
+    if settings.JUDGE0_POLL_MIN_S <= settings.JUDGE0_POLL_MAX_S:
+        return []
+    return [Error("JUDGE0_POLL_MIN_S is larger than JUDGE0_POLL_MAX_S.", id="execution.E005")]

@@ -1,0 +1,142 @@
+"""Compiled programs, each compiled once and shared by all runs that need it.
+
+Keyed by everything that decides what comes out (language, compiler, options, source) and by who
+asked. Several runs that want the same one at the same time cause one compilation. What the compiler
+rejected is kept as well. The least recently used go first once their bytes exceed the bound, but
+never while a run has them bound.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+from collections import Counter, OrderedDict
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+_ENTRY_BYTES = 1024
+"""What an entry costs besides its program and its text."""
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """What a compiler made of a source."""
+
+    program: bytes | None
+    """None: it was rejected."""
+    output: bytes
+    """What the compiler said."""
+    is_final: bool = True
+    """False for a rejection that might not happen again (the machine was slow): it is not kept."""
+
+
+@dataclass(frozen=True)
+class Artefact:
+    path: Path | None
+    """The program, to be bound into a sandbox; None: the source was rejected."""
+    output: bytes
+
+
+@dataclass(frozen=True)
+class _Entry:
+    artefact: Artefact
+    size: int
+
+
+def key(*parts: bytes) -> str:
+    """A name for what is determined by `parts`, wherever one ends and the next begins."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(len(part).to_bytes(8, "big"))
+        digest.update(part)
+    return digest.hexdigest()
+
+
+class ArtefactCache:
+    def __init__(self, directory: Path, max_bytes: int) -> None:
+        self._directory = directory
+        self._max_bytes = max_bytes
+        self._entries: OrderedDict[str, _Entry] = OrderedDict()
+        self._compiling: dict[str, asyncio.Task[Artefact]] = {}
+        self._users: Counter[str] = Counter()
+        self.bytes = 0
+        self.compilations = 0
+        self.hits = 0
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    @contextlib.asynccontextmanager
+    async def use(
+        self, name: str, compile_it: Callable[[], Awaitable[Compiled]]
+    ) -> AsyncIterator[Artefact]:
+        """The artefact `name`, made by `compile_it` if nobody has or is about to.
+
+        It stays on disk while the context lasts. What `compile_it` raises is raised in everybody
+        who waited for it, and nothing is kept.
+        """
+        self._users[name] += 1
+        try:
+            yield await self._get(name, compile_it)
+        finally:
+            self._users[name] -= 1
+            if not self._users[name]:
+                del self._users[name]
+            self._evict()
+
+    async def close(self) -> None:
+        """Stop what is being compiled."""
+        tasks = list(self._compiling.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _get(self, name: str, compile_it: Callable[[], Awaitable[Compiled]]) -> Artefact:
+        if name in self._entries:
+            self.hits += 1
+            self._entries.move_to_end(name)
+            return self._entries[name].artefact
+        task = self._compiling.get(name)
+        if task is None:
+            task = asyncio.create_task(self._compile(name, compile_it))
+            self._compiling[name] = task
+        else:
+            self.hits += 1
+        return await asyncio.shield(task)
+
+    async def _compile(self, name: str, compile_it: Callable[[], Awaitable[Compiled]]) -> Artefact:
+        try:
+            self.compilations += 1
+            compiled = await compile_it()
+            if compiled.program is None and not compiled.is_final:
+                return Artefact(None, compiled.output)
+            return self._store(name, compiled)
+        finally:
+            del self._compiling[name]
+
+    def _store(self, name: str, compiled: Compiled) -> Artefact:
+        path = None
+        if compiled.program is not None:
+            path = self._directory / name
+            path.write_bytes(compiled.program)
+            path.chmod(0o555)
+        artefact = Artefact(path, compiled.output)
+        size = len(compiled.program or b"") + len(compiled.output) + _ENTRY_BYTES
+        self._entries[name] = _Entry(artefact, size)
+        self.bytes += size
+        return artefact
+
+    def _evict(self) -> None:
+        for name in [name for name in self._entries if name not in self._users]:
+            if self.bytes <= self._max_bytes:
+                return
+            entry = self._entries.pop(name)
+            self.bytes -= entry.size
+            _unlink(entry.artefact)
+
+
+def _unlink(artefact: Artefact) -> None:
+    if artefact.path is not None:
+        artefact.path.unlink(missing_ok=True)

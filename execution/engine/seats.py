@@ -1,0 +1,52 @@
+"""One number per running engine of a machine, so that engines do not collide.
+
+A seat decides an engine's user ids and the name of its cgroup. It is claimed by binding an abstract
+unix socket, which the kernel releases when the engine ends, however it ends: whoever holds a seat
+knows that whatever is left under its name belongs to a dead engine and may be cleaned up.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from dataclasses import dataclass
+from typing import Self
+
+from .config import MAX_SLOTS
+
+SEATS = 16
+_FIRST_UID = 60100
+"""60100 to 61123: above Debian's ordinary users, below systemd's dynamic ones."""
+
+
+@dataclass(frozen=True)
+class Seat:
+    number: int
+    claim: socket.socket
+    """Held open for as long as the engine lives."""
+
+    @classmethod
+    def take(cls) -> Self | None:
+        """The first free seat of this user's, or None when all are taken."""
+        for number in range(SEATS):
+            claim = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+            try:
+                claim.bind(f"\0judge-engine/{os.geteuid()}/{number}")
+            except OSError:
+                claim.close()
+                continue
+            return cls(number, claim)
+        return None
+
+    @property
+    def name(self) -> str:
+        """Marks what belongs to this seat: its cgroup, its run directory."""
+        return f"judge-engine-{os.geteuid()}-{self.number}"
+
+    @property
+    def first_uid(self) -> int | None:
+        """The user id of slot 0; None when the engine is not root and cannot change its own."""
+        return _FIRST_UID + MAX_SLOTS * self.number if os.geteuid() == 0 else None
+
+    def leave(self) -> None:
+        self.claim.close()

@@ -1,0 +1,46 @@
+"""Why judging could not be done. None of these is ever a learner's verdict.
+
+JudgingError
+├── BackendUnavailable      this backend cannot be used now: try another, or later
+│   └── NoBackend           none of them can
+├── BackendBusy             it is full: wait, or try another; it is not broken
+├── BackendRejected         it understood and refused (4xx): trying elsewhere is of no use
+├── BackendFault            it took the program and then failed (status 13, garbage): try once elsewhere
+└── LanguageUnavailable     no configured backend offers this language
+"""
+
+
+class JudgingError(Exception):
+    """`code` is stable and for machines; the text is for people and never quotes a learner's or author's data."""
+
+    code = "judging_error"
+
+
+class BackendUnavailable(JudgingError):
+    code = "judge_unavailable"
+
+
+class NoBackend(BackendUnavailable):
+    pass
+
+
+class BackendBusy(JudgingError):
+    """`retry_after_s` is what the backend asked for, None where it did not say."""
+
+    code = "judge_busy"
+
+    def __init__(self, message: str, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class BackendRejected(JudgingError):
+    code = "judge_rejected"
+
+
+class BackendFault(JudgingError):
+    code = "judge_fault"
+
+
+class LanguageUnavailable(JudgingError):
+    code = "language_unavailable"

@@ -1,0 +1,44 @@
+"""`manage.py runengine`: the embedded engine alone, until SIGTERM or Ctrl-C."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from execution.engine import process
+from execution.engine.config import EngineConfig
+from execution.engine.problems import Problem
+
+
+class Command(BaseCommand):
+    help = "Run the embedded engine: Judge0's HTTP API over a sandbox on this machine."
+    requires_system_checks: list[str] = []
+    requires_migrations_checks = False
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
+        parser.add_argument("--port", type=int, default=settings.ENGINE_PORT, help="0: any free one")
+        parser.add_argument(
+            "--slots",
+            type=int,
+            default=settings.ENGINE_SLOTS,
+            help="programs that may run at once; 0: one per CPU",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        config = EngineConfig(
+            host=options["host"],
+            port=options["port"],
+            slots=options["slots"] or len(os.sched_getaffinity(0)),
+            run_dir=settings.ENGINE_RUN_DIR,
+            auth_tokens=tuple(settings.ENGINE_AUTH_TOKEN.split()),
+            max_queue=settings.ENGINE_MAX_QUEUE,
+            cache_bytes=settings.ENGINE_CACHE_BYTES,
+        )
+        try:
+            process.run(config, process.say_on_stderr)
+        except Problem as problem:
+            raise CommandError(str(problem)) from problem
