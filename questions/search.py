@@ -1,0 +1,29 @@
+"""The search above the list of questions: text, difficulty, tag. What it does not understand it ignores."""
+
+from django import forms
+from django.db.models import Q
+
+from questions.models import Question, QuestionQuerySet, Tag
+
+
+class QuestionSearch(forms.Form):
+    q = forms.CharField(label="Search", required=False, max_length=120)
+    difficulty = forms.ChoiceField(required=False, choices=[("", "Any"), *Question.Difficulty.choices])
+    tag = forms.ModelChoiceField(
+        queryset=Tag.objects.filter(questions__state=Question.State.PUBLISHED).distinct(),
+        required=False,
+        to_field_name="name",
+        empty_label="Any",
+    )
+
+    def matching(self, questions: QuestionQuerySet) -> QuestionQuerySet:
+        """Those of `questions` that fit the fields which are filled in and valid."""
+        self.is_valid()
+        wanted = self.cleaned_data
+        for word in wanted.get("q", "").split():
+            questions = questions.filter(Q(title__icontains=word) | Q(summary__icontains=word) | Q(slug=word))
+        if wanted.get("difficulty"):
+            questions = questions.filter(difficulty=wanted["difficulty"])
+        if wanted.get("tag"):
+            questions = questions.filter(tags=wanted["tag"])
+        return questions

@@ -1,0 +1,165 @@
+"""Testcases: what judging gets, who else gets it (nobody), and what becomes of their data."""
+
+import pytest
+from django.db import IntegrityError, transaction
+from django.db.models import ProtectedError
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+
+from questions import testcases
+from questions.models import Blob, Question, TestCase
+from questions.testcases import TestCaseRefused
+from tests.factories import make_author, make_case, make_question, make_user
+
+pytestmark = pytest.mark.django_db
+
+
+def test_judging_gets_public_and_hidden_cases_together_with_their_data() -> None:
+    """S0.3, S0.14, S0.17"""
+    question = make_question([("h1", "a1", False), ("p1", "a2", True), ("h2", "a3", False)])
+    cases = question.testcases.values_for_judging()
+    assert [(case.index, case.public, case.input(), case.answer and case.answer()) for case in cases] == [
+        (1, True, b"p1", b"a2"),
+        (2, False, b"h1", b"a1"),
+        (3, False, b"h2", b"a3"),
+    ]
+
+
+def test_judging_reads_data_only_when_a_case_is_run(django_assert_num_queries) -> None:
+    question = make_question([("1 2", "3", True)] * 5)
+    with django_assert_num_queries(1) as captured:
+        cases = question.testcases.values_for_judging()
+    assert '"data"' not in captured[0]["sql"]
+    with django_assert_num_queries(1):
+        assert cases[4].input() == b"1 2"
+
+
+def test_every_address_that_knows_testcases_belongs_to_the_admin() -> None:
+    """S0.17, S4.1"""
+    routes = list(_routes(get_resolver().url_patterns))
+    assert len(routes) > 30
+    of_testcases = [route for route in routes if "testcase" in route or "blob" in route]
+    assert of_testcases
+    assert [route for route in of_testcases if not route.startswith("admin/questions/testcase/")] == []
+    assert [route for route in routes if "contest" in route] == []
+
+
+def _routes(patterns, prefix: str = ""):
+    for pattern in patterns:
+        route = prefix + str(pattern.pattern)
+        if isinstance(pattern, URLResolver):
+            yield from _routes(pattern.url_patterns, route)
+        else:
+            assert isinstance(pattern, URLPattern)
+            yield route
+
+
+@pytest.mark.parametrize("who", ["nobody", "learner", "staff without rights"])
+def test_only_authors_reach_testcase_pages(client, who: str) -> None:
+    """S0.17"""
+    case = make_question().testcases.get(visibility="hidden")
+    if who != "nobody":
+        client.force_login(make_user(is_staff=who.startswith("staff")))
+    for address in (
+        reverse("admin:questions_testcase_changelist") + f"?question__id__exact={case.question_id}",
+        reverse("admin:questions_testcase_change", args=[case.pk]),
+        reverse("admin:questions_testcase_data", args=[case.pk, "input"]),
+        reverse("admin:questions_testcase_data", args=[case.pk, "answer"]),
+    ):
+        answer = client.get(address)
+        assert answer.status_code in (302, 403)
+        assert b"-4 9" not in answer.content
+
+
+def test_equal_data_is_stored_once() -> None:
+    make_question([("same", "same", True), ("same", "other", False)])
+    assert Blob.objects.count() == 2
+
+
+def test_data_goes_with_the_last_testcase_that_uses_it() -> None:
+    question = make_question([("shared", "a", True), ("shared", "b", False)])
+    testcases.remove(question.testcases.filter(visibility="hidden"))
+    assert {bytes(blob.data) for blob in Blob.objects.all()} == {b"shared", b"a"}
+
+
+def test_replacing_data_removes_what_was_there_before() -> None:
+    case = make_question([("old", "answer", True)]).testcases.get()
+    testcases.save(case, input=b"new")
+    assert {bytes(blob.data) for blob in Blob.objects.all()} == {b"new", b"answer"}
+
+
+def test_data_in_use_cannot_be_deleted_by_accident() -> None:
+    case = make_question().testcases.first()
+    with pytest.raises(ProtectedError):
+        case.input.delete()
+
+
+def test_the_last_testcase_of_a_published_question_stays() -> None:
+    question = make_question([("1 2", "3", True)])
+    with pytest.raises(TestCaseRefused, match="unpublish it first"):
+        testcases.remove(question.testcases.all())
+    assert question.testcases.count() == 1
+
+
+def test_a_draft_may_lose_all_its_testcases() -> None:
+    question = make_question([("1 2", "3", True)], state=Question.State.DRAFT)
+    testcases.remove(question.testcases.all())
+    assert (question.testcases.count(), Blob.objects.count()) == (0, 0)
+
+
+def test_as_many_testcases_as_the_limit_says_are_accepted_and_one_more_is_refused(settings) -> None:
+    """S2.6"""
+    settings.MAX_TESTCASES = 2
+    question = make_question([("1 2", "3", True)])
+    testcases.save(TestCase(question=question), input=b"x", answer=b"y")
+    with pytest.raises(TestCaseRefused, match="at most 2 testcases") as refused:
+        testcases.save(TestCase(question=question), input=b"x", answer=b"y")
+    assert refused.value.field == "testcases"
+    assert question.testcases.count() == 2
+
+
+@pytest.mark.parametrize("field", ["input", "answer"])
+def test_data_at_the_limit_is_accepted_and_one_byte_more_is_refused(settings, field: str) -> None:
+    """S2.7"""
+    settings.MAX_STDIN_BYTES = 1000
+    question = make_question()
+    data = {"input": b"", "answer": b""}
+    testcases.save(TestCase(question=question), **data | {field: b"x" * 1000})
+    with pytest.raises(TestCaseRefused, match=rf"{field} has 1001 bytes; at most 1000") as refused:
+        testcases.save(TestCase(question=question), **data | {field: b"x" * 1001})
+    assert refused.value.field == field
+
+
+def test_numbering_follows_the_order_of_judging() -> None:
+    question = make_question([])
+    make_case(question, "hidden", order=5)
+    make_case(question, "second", public=True, order=9)
+    make_case(question, "first", public=True, order=7)
+    testcases.renumber(question)
+    assert [bytes(case.input.data) for case in question.testcases.order_by("order")] == [
+        b"first",
+        b"second",
+        b"hidden",
+    ]
+    assert [case.order for case in question.testcases.in_order()] == [1, 2, 3]
+
+
+def test_the_revision_changes_with_what_decides_a_verdict_and_with_nothing_else() -> None:
+    question = make_question()
+    before = question.revision()
+    question.title = "Another title"
+    assert question.revision() == before
+    testcases.save(question.testcases.first(), answer=b"changed")
+    assert question.revision() != before
+
+
+def test_the_database_itself_refuses_a_visibility_that_does_not_exist() -> None:
+    question = make_question()
+    with pytest.raises(IntegrityError), transaction.atomic():
+        question.testcases.update(visibility="secret")
+
+
+def test_drafts_are_seen_by_authors_only_and_archived_questions_by_nobody() -> None:
+    published, draft = make_question(), make_question(state=Question.State.DRAFT)
+    make_question(state=Question.State.ARCHIVED)
+    assert set(Question.objects.visible_to(make_user())) == {published}
+    assert set(Question.objects.visible_to(make_author())) == {published, draft}
