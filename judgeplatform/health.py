@@ -1,0 +1,63 @@
+"""`/healthz`: this process answers. `/readyz`: what it depends on does too.
+
+Web replicas are probed with `/readyz?role=web`: they can take submissions as long as the database is there, so
+Redis and the backends are reported but not fatal. How backends are is what workers have reported to Redis; the web
+never talks to one.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import redis
+from django.db import DatabaseError, connection
+from django.http import HttpRequest, HttpResponse, JsonResponse
+
+from submissions.connections import redis_client
+from submissions.recovery import reported_backends
+
+FATAL_FOR_WEB = {"database"}
+
+
+def healthz(request: HttpRequest) -> HttpResponse:
+    return HttpResponse("ok\n", content_type="text/plain")
+
+
+def readyz(request: HttpRequest) -> JsonResponse:
+    checks = {"database": _database(), "redis": _redis(), "backends": _backends()}
+    is_web = request.GET.get("role") == "web"
+    fatal = [name for name in checks if not is_web or name in FATAL_FOR_WEB]
+    ready = all(checks[name]["ok"] for name in fatal)
+    return JsonResponse({"ready": ready, "checks": checks}, status=200 if ready else 503)
+
+
+def _database() -> dict[str, Any]:
+    def ask() -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+
+    return _check(ask)
+
+
+def _redis() -> dict[str, Any]:
+    return _check(redis_client().ping)
+
+
+def _backends() -> dict[str, Any]:
+    try:
+        backends = reported_backends()
+    except redis.RedisError:
+        return {"ok": False, "detail": "unknown: Redis does not answer"}
+    if backends is None:
+        return {"ok": False, "detail": "unknown: no worker has reported lately"}
+    return {
+        "ok": any(one["ok"] for one in backends),
+        "detail": f"{sum(bool(one['ok']) for one in backends)} of {len(backends)} can be used",
+    }
+
+
+def _check(ask: Callable[[], object]) -> dict[str, Any]:
+    try:
+        ask()
+    except (DatabaseError, redis.RedisError) as error:
+        return {"ok": False, "detail": type(error).__name__}
+    return {"ok": True, "detail": "answers"}

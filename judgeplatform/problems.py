@@ -1,0 +1,61 @@
+"""How every error of the API looks: an RFC 9457 problem document with a stable `code`."""
+
+from http import HTTPStatus
+from typing import Any
+
+from django.core.exceptions import PermissionDenied, RequestDataTooBig
+from django.http import Http404
+from rest_framework import exceptions
+from rest_framework.response import Response
+from rest_framework.views import set_rollback
+
+from accounts.limits import Limited
+
+CONTENT_TYPE = "application/problem+json"
+
+
+def answer(error: Exception, context: dict[str, Any]) -> Response | None:
+    """DRF's exception handler; None (a 500) for what is not a client's doing."""
+    if isinstance(error, Limited):
+        return _problem(429, "rate_limited", str(error), headers={"Retry-After": str(error.retry_after_s)})
+    if isinstance(error, RequestDataTooBig):
+        return _problem(413, "too_large", "The request body is too large.")
+    if isinstance(error, Http404):
+        error = exceptions.NotFound()
+    elif isinstance(error, PermissionDenied):
+        error = exceptions.PermissionDenied()
+    if not isinstance(error, exceptions.APIException):
+        return None
+    set_rollback()
+    headers = {}
+    if challenge := getattr(error, "auth_header", None):
+        headers["WWW-Authenticate"] = challenge
+    if isinstance(error, exceptions.ValidationError):
+        by_field = _by_field(error.detail)
+        detail = f"What was sent is not valid: {', '.join(by_field)}."
+        return _problem(400, "invalid", detail, by_field, headers)
+    errors = getattr(error, "errors", None)
+    return _problem(error.status_code, error.get_codes(), str(error.detail), errors, headers)
+
+
+def _by_field(detail: Any) -> dict[str, Any]:
+    return detail if isinstance(detail, dict) else {"non_field_errors": detail}
+
+
+def _problem(
+    status: int,
+    code: Any,
+    detail: str,
+    errors: dict[str, Any] | None = None,
+    headers: dict[str, str] | None = None,
+) -> Response:
+    document = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "code": code if isinstance(code, str) else "error",
+        "detail": detail,
+    }
+    if errors:
+        document["errors"] = errors
+    return Response(document, status=status, headers=headers, content_type=CONTENT_TYPE)

@@ -1,0 +1,31 @@
+"""Every address of the platform."""
+
+from django.contrib import admin
+from django.urls import URLPattern, URLResolver, include, path
+from django.views.generic import RedirectView
+
+from judgeplatform import health
+from submissions import api, consumers
+
+api_urlpatterns = [
+    path("submissions/", api.SubmissionList.as_view(), name="api-submissions"),
+    path("submissions/<uuid:pk>/", api.SubmissionDetail.as_view(), name="api-submission"),
+    path("submissions/<uuid:pk>/events/", api.SubmissionEvents.as_view(), name="api-submission-events"),
+    path("runs/", api.RunList.as_view(), name="api-runs"),
+    path("runs/<uuid:pk>/", api.RunDetail.as_view(), name="api-run"),
+]
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", RedirectView.as_view(pattern_name="questions"), name="home"),
+    path("", include("accounts.urls")),
+    path("", include("questions.urls")),
+    path("", include("submissions.urls")),
+    path("api/v1/", include(api_urlpatterns)),
+    path("admin/", admin.site.urls),
+    path("healthz", health.healthz, name="healthz"),
+    path("readyz", health.readyz, name="readyz"),
+]
+
+websocket_urlpatterns = [
+    path("ws/submissions/<uuid:pk>/", consumers.SubmissionConsumer.as_asgi(), name="ws-submission"),
+]

@@ -1,0 +1,154 @@
+// One submission's result on the page. The server draws it (`?part=result`); between two drawings, events move the
+// banner and the cells, so that a verdict is seen the moment it arrives.
+
+const VERDICTS = {
+  AC: "accepted", WA: "wrong answer", TLE: "time limit exceeded", MLE: "memory limit exceeded",
+  OLE: "output limit exceeded", RTE: "runtime error", CE: "compile error", SK: "not run", RUN: "running", "": "waiting",
+};
+const SIGNS = { "": "–", SK: "–", RUN: "…" };
+const REDRAW_MS = 1000;
+
+export class Result {
+  /** `box` holds the drawing; `say(text)` speaks to screen readers; `onDrawn(result element)` after each drawing. */
+  constructor(box, { say, onDrawn = () => {} }) {
+    this.box = box;
+    this.say = say;
+    this.onDrawn = onDrawn;
+    this.id = null;
+    this.told = null;
+    this.quarter = 0;
+    this.drawing = 0;
+    this.redrawTimer = 0;
+    box.addEventListener("click", (event) => {
+      const link = event.target.closest("a[data-case]");
+      if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+      event.preventDefault();
+      this.draw(Number(link.dataset.case));
+    });
+  }
+
+  get element() { return this.box.querySelector(".result"); }
+
+  /** Begin with what the API says of a new submission, or with {id, seq} of one to go on with. */
+  begin(submission) {
+    this.id = submission.id;
+    this.told = null;
+    this.quarter = 0;
+    clearTimeout(this.redrawTimer);
+    if (submission.status) this.#drawQueued();
+    return this.draw();
+  }
+
+  /** Ask the server for the whole; a drawing that was overtaken by a later one is dropped. */
+  async draw(chosen = null) {
+    const mine = ++this.drawing;
+    const id = this.id ?? this.element?.dataset.id;
+    const query = chosen === null ? "" : `&case=${chosen}`;
+    let html;
+    try {
+      const answer = await fetch(`/submissions/${id}/?part=result${query}`);
+      if (!answer.ok || answer.redirected) return false;
+      html = await answer.text();
+    } catch {
+      return false;
+    }
+    if (mine !== this.drawing) return true;
+    const hadFocus = this.box.contains(document.activeElement);
+    this.box.innerHTML = html;
+    if (chosen !== null && hadFocus) this.#cell(chosen)?.focus({ preventScroll: true });
+    this.onDrawn(this.element);
+    return true;
+  }
+
+  /** Show one event; resolves once it is on the page. */
+  async take(event) {
+    this.#announce(event);
+    const element = this.element;
+    const knowsCases = element?.dataset.id === this.id && Number(element.dataset.total) === event.cases.total;
+    if (event.final || !knowsCases) {
+      if (await this.#drawStubbornly(event.final)) return;
+    }
+    if (element?.dataset.collapsed !== undefined) this.#redrawSoon();
+    this.#move(event);
+  }
+
+  /** The final drawing matters: a lost connection is tried again. */
+  async #drawStubbornly(isFinal) {
+    const id = this.id;
+    for (let tries = 0; this.id === id; tries += 1) {
+      if (await this.draw()) return true;
+      if (!isFinal || tries > 20) return false;
+      await new Promise((resolve) => { setTimeout(resolve, Math.min(8000, 500 * 2 ** tries)); });
+    }
+    return true;
+  }
+
+  #redrawSoon() {
+    this.redrawTimer ||= setTimeout(() => { this.redrawTimer = 0; this.draw(); }, REDRAW_MS);
+  }
+
+  #drawQueued() {
+    const banner = document.createElement("div");
+    banner.className = "banner";
+    banner.append(Object.assign(document.createElement("h2"), { className: "headline", textContent: "Queued" }));
+    this.box.replaceChildren(banner);
+  }
+
+  #move(event) {
+    const headline = this.box.querySelector(".headline");
+    if (!headline || event.final) return;
+    headline.textContent = headlineOf(event);
+    const bar = this.box.querySelector("progress");
+    if (bar) { bar.max = event.cases.total || 1; bar.value = event.cases.judged; }
+    for (const one of event.results ?? []) this.#setCell(one.index, one.verdict);
+    if (event.case) this.#setCell(event.case.index, event.case.verdict);
+    if (event.status === "running") {
+      const next = this.box.querySelector('.cell[data-verdict=""]');
+      if (next && !this.box.querySelector('.cell[data-verdict="RUN"]')) this.#setCell(next.dataset.case, "RUN");
+    }
+  }
+
+  #cell(index) { return this.box.querySelector(`.cell[data-case="${index}"]`); }
+
+  #setCell(index, verdict) {
+    const cell = this.#cell(index);
+    if (!cell) return;
+    cell.dataset.verdict = verdict;
+    cell.querySelector("small").textContent = SIGNS[verdict] ?? verdict;
+    cell.setAttribute("aria-label", cell.getAttribute("aria-label").replace(/: .*$/, `: ${VERDICTS[verdict]}`));
+  }
+
+  /** Queued, running, every quarter, and the end; not each case. */
+  #announce(event) {
+    if (event.final) { this.say(finalWords(event)); return; }
+    const { judged, total } = event.cases;
+    const quarter = total ? Math.floor((4 * judged) / total) : 0;
+    if (event.status !== this.told) this.say(headlineOf(event));
+    else if (quarter > this.quarter) this.say(`${judged} of ${total} cases judged`);
+    this.told = event.status;
+    this.quarter = quarter;
+  }
+}
+
+export function headlineOf(event) {
+  if (event.status === "running") return `Running ${event.cases.judged}/${event.cases.total}`;
+  return "Queued";
+}
+
+function finalWords(event) {
+  if (event.status === "error") return "It could not be judged. That was not your program's fault.";
+  const passed = event.verdict === "CE" ? "" : `, ${event.cases.passed} of ${event.cases.total} cases passed`;
+  const words = VERDICTS[event.verdict];
+  return `${words[0].toUpperCase()}${words.slice(1)}${passed}`;
+}
+
+/** The places that a drawn result names in the program, for the editor's gutter. */
+export function placesIn(element) {
+  const links = element?.querySelectorAll(".compiler a[data-line]") ?? [];
+  return [...links].map((link) => ({
+    line: Number(link.dataset.line),
+    column: Number(link.dataset.column),
+    kind: link.dataset.kind,
+    text: link.dataset.text,
+  }));
+}

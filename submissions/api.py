@@ -1,0 +1,93 @@
+"""`/api/v1/submissions/` and `/api/v1/runs/`: take a program, tell how it goes."""
+
+from typing import Any
+from uuid import UUID
+
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from rest_framework import status
+from rest_framework.pagination import CursorPagination
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts import limits
+from accounts.models import User
+from submissions import disclosure, events, judging
+from submissions.models import Submission, SubmissionQuerySet
+from submissions.serializers import EventsQuery, ListQuery, RunSerializer, SubmitSerializer
+
+
+class NewestFirst(CursorPagination):
+    page_size = 25
+    ordering = ("-created_at", "-id")
+
+
+def owned(request: Request) -> SubmissionQuerySet:
+    return Submission.objects.visible_to(request.user).select_related("question")
+
+
+class SubmissionList(APIView):
+    def get(self, request: Request) -> Response:
+        query = ListQuery(data=request.query_params)
+        query.is_valid(raise_exception=True)
+        rows = Submission.objects.filter(user=_user(request)).select_related("question")
+        paginator = NewestFirst()
+        page = paginator.paginate_queryset(rows.filter(**query.filters()), request, view=self)
+        return paginator.get_paginated_response([disclosure.summary(one) for one in page or []])
+
+    def post(self, request: Request) -> Response:
+        program = _validated(SubmitSerializer, request)
+        limits.take("submit", str(request.user.pk))
+        return _accepted(judging.submit(user=_user(request), **program), "api-submission")
+
+
+class SubmissionDetail(APIView):
+    def get(self, request: Request, pk: UUID) -> Response:
+        return Response(disclosure.detail(get_object_or_404(owned(request), pk=pk)))
+
+
+class SubmissionEvents(APIView):
+    def get(self, request: Request, pk: UUID) -> Response:
+        query = EventsQuery(data=request.query_params)
+        query.is_valid(raise_exception=True)
+        submission = get_object_or_404(owned(request), pk=pk)
+        return Response(
+            {
+                "events": events.after(submission, query.validated_data["after"]),
+                "final": submission.is_final,
+            }
+        )
+
+
+class RunList(APIView):
+    def post(self, request: Request) -> Response:
+        program = _validated(RunSerializer, request)
+        limits.take("run", str(request.user.pk))
+        return _accepted(judging.run(user=_user(request), **program), "api-run")
+
+
+class RunDetail(APIView):
+    def get(self, request: Request, pk: UUID) -> Response:
+        runs = owned(request).filter(kind=Submission.Kind.RUN)
+        return Response(disclosure.detail(get_object_or_404(runs, pk=pk)))
+
+
+def _user(request: Request) -> User:
+    """Who asks; the permission class has let nobody else in."""
+    assert isinstance(request.user, User)
+    return request.user
+
+
+def _validated(serializer_class: type[Any], request: Request) -> dict[str, Any]:
+    serializer = serializer_class(data=request.data, context={"user": request.user})
+    serializer.is_valid(raise_exception=True)
+    return serializer.validated_data
+
+
+def _accepted(submission: Submission, view_name: str) -> Response:
+    return Response(
+        disclosure.summary(submission),
+        status=status.HTTP_202_ACCEPTED,
+        headers={"Location": reverse(view_name, args=[submission.pk])},
+    )

@@ -1,0 +1,97 @@
+"""`/ws/submissions/<id>/?after=<seq>`: the numbered events of one submission, as they happen.
+
+Join the group first, then send what is in the database after `after`: a change in between arrives twice rather than
+never, and whatever has a number that was sent already is dropped. The channel layer may lose messages, so the
+database is also asked every few seconds for as long as the socket is open.
+"""
+
+import asyncio
+from typing import Any
+from urllib.parse import parse_qs
+from uuid import UUID
+
+from channels.db import database_sync_to_async
+from channels.generic.websocket import AsyncJsonWebsocketConsumer
+
+from submissions import events
+from submissions.models import Submission
+
+UNAUTHENTICATED = 4401
+NOT_FOUND = 4404
+ASK_AGAIN_S = 5.0
+
+
+class SubmissionConsumer(AsyncJsonWebsocketConsumer):
+    submission_id: UUID
+    last = 0
+    asking: asyncio.Task[None] | None = None
+
+    async def connect(self) -> None:
+        # Accepted before it is refused: a close before that reaches browsers as a bare 1006.
+        await self.accept()
+        self.submission_id = self.scope["url_route"]["kwargs"]["pk"]
+        self.last = _after(self.scope["query_string"])
+        user = self.scope["user"]
+        if not user.is_authenticated:
+            return await self.close(code=UNAUTHENTICATED)
+        if not await self._is_visible(user):
+            return await self.close(code=NOT_FOUND)
+        await self.channel_layer.group_add(events.group(self.submission_id), self.channel_name)
+        self.asking = asyncio.create_task(self._ask_again())
+        return await self._catch_up()
+
+    async def disconnect(self, code: int) -> None:
+        if self.asking is not None:
+            self.asking.cancel()
+            await self.channel_layer.group_discard(events.group(self.submission_id), self.channel_name)
+
+    async def receive_json(self, content: Any, **kwargs: Any) -> None:
+        """Nothing is expected from clients; what they send is ignored."""
+
+    async def receive(
+        self, text_data: str | None = None, bytes_data: bytes | None = None, **kwargs: Any
+    ) -> None:
+        """As above, also where it is not JSON."""
+
+    async def submission_event(self, message: dict[str, Any]) -> None:
+        """From the channel layer: one event."""
+        event = message["event"]
+        if event["seq"] == self.last + 1:
+            await self._send(event)
+        elif event["seq"] > self.last:
+            await self._catch_up()
+
+    async def _ask_again(self) -> None:
+        while True:
+            await asyncio.sleep(ASK_AGAIN_S)
+            await self._catch_up()
+
+    async def _catch_up(self) -> None:
+        pending, is_final = await self._events_after(self.last)
+        for event in pending:
+            await self._send(event)
+        if is_final and not pending:
+            await self.close(code=1000)
+
+    async def _send(self, event: dict[str, Any]) -> None:
+        if event["seq"] <= self.last:
+            return
+        self.last = event["seq"]
+        await self.send_json(event)
+        if event["final"]:
+            await self.close(code=1000)
+
+    @database_sync_to_async
+    def _is_visible(self, user: Any) -> bool:
+        return Submission.objects.visible_to(user).filter(pk=self.submission_id).exists()
+
+    @database_sync_to_async
+    def _events_after(self, seq: int) -> tuple[list[dict[str, Any]], bool]:
+        submission = Submission.objects.select_related("question").get(pk=self.submission_id)
+        return events.after(submission, seq), submission.is_final
+
+
+def _after(query_string: bytes) -> int:
+    """The number the client has seen; whatever is no number counts as none."""
+    value = parse_qs(query_string.decode("latin-1")).get("after", ["0"])[0]
+    return int(value) if value.isascii() and value.isdigit() and len(value) < 10 else 0

@@ -1,0 +1,262 @@
+"""From a program to its verdict: submit, enqueue, judge.
+
+`judge_submission` is the job that workers run. It knows nothing of RQ: called from a command or a test it does the
+same. What it may lose at any line is an attempt, never the submission.
+"""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cache
+
+import redis
+from django.conf import settings
+from django.db import connection, transaction
+
+from accounts.models import User
+from execution.errors import BackendBusy, BackendUnavailable, JudgingError
+from execution.judge import judge
+from execution.languages import Language
+from execution.pool import Pool
+from execution.types import (
+    Case,
+    Checker,
+    Finished,
+    Judged,
+    Limits,
+    Program,
+    Run,
+    RunPolicy,
+    Scoring,
+    Submitted,
+    Verdict,
+)
+from questions.models import Question
+from submissions import ephemeral, lifecycle
+from submissions.connections import queue
+from submissions.leases import held
+from submissions.models import CaseResult, Placement, Submission
+
+logger = logging.getLogger(__name__)
+
+JOB = "submissions.judging.judge_submission"
+OWN_INPUT = "Own input"  # the group of a run's own case
+LOW_KINDS = (Submission.Kind.VERIFICATION, Submission.Kind.REJUDGE)
+
+
+def submit(
+    *,
+    user: User,
+    question: Question,
+    language: Language,
+    source: str,
+    kind: str = Submission.Kind.GRADED,
+) -> Submission:
+    """Take a program for judging against all cases of the question. It is safe once this returns."""
+    with transaction.atomic():
+        submission = lifecycle.create(
+            kind=kind, user=user, question=question, language=language.slug, source=source
+        )
+        transaction.on_commit(lambda: enqueue(submission), robust=True)
+    return submission
+
+
+def run(
+    *, user: User, question: Question | None, language: Language, source: str, input: str | None
+) -> Submission:
+    """Try a program on the question's public cases and on one's own `input`; never counted, soon forgotten."""
+    with transaction.atomic():
+        submission = lifecycle.create(
+            kind=Submission.Kind.RUN,
+            user=user,
+            question=question,
+            language=language.slug,
+            source=source,
+            keep_source=False,
+        )
+        # Before the commit: a worker must never find the row without its code. Should the commit fail, it expires.
+        ephemeral.store(
+            submission.pk, source=source.encode(), input=None if input is None else input.encode()
+        )
+        transaction.on_commit(lambda: enqueue(submission), robust=True)
+    return submission
+
+
+def enqueue(submission: Submission) -> None:
+    """Ring the bell. Redis being away is no error: the sweeper finds the row."""
+    try:
+        queue_for(submission.kind).enqueue_call(
+            JOB,
+            args=(str(submission.pk),),
+            job_id=job_id(submission),
+            result_ttl=0,
+            failure_ttl=86400,
+            timeout=-1,
+        )
+    except redis.RedisError as error:
+        logger.warning("submission %s waits for the sweeper: %s", submission.pk, error)
+
+
+def queue_for(kind: str):  # type: ignore[no-untyped-def]  # rq's Queue is untyped
+    return queue("low" if kind in LOW_KINDS else "default")
+
+
+def job_id(submission: Submission) -> str:
+    return f"judge-{submission.pk}-{submission.attempt + 1}"
+
+
+def judge_submission(submission_id: str) -> None:
+    """Claim it and judge it to the end. Nothing happens when somebody else has it, or it has ended."""
+    submission = (
+        Submission.objects.select_related("question")
+        .filter(pk=submission_id, status=Submission.Status.QUEUED)
+        .first()
+    )
+    if submission is None:
+        return
+    work = prepare(submission)
+    claim = lifecycle.claim(
+        submission.pk, revision=work.revision if work else "", cases_total=len(work.cases) if work else 0
+    )
+    if claim is None:
+        return
+    try:
+        if work is None:
+            lifecycle.fail(
+                claim, code="expired", message="The program is no longer kept. Please run it again."
+            )
+            return
+        if not work.cases:
+            lifecycle.fail(claim, code="no_testcases", message="The question has no testcases yet.")
+            return
+        if submission.revision not in ("", work.revision):
+            lifecycle.forget_results(claim)
+        with held(claim):
+            _judge(claim, work)
+    except lifecycle.Fenced:
+        logger.info("submission %s is judged by somebody else", submission.pk)
+
+
+@dataclass(frozen=True)
+class Work:
+    """Everything that `execution.judge` needs to know of a submission, and the revision it stands for."""
+
+    program: Program
+    cases: Sequence[Case]
+    limits: Limits
+    checker: Checker
+    policy: RunPolicy
+    scoring: Scoring
+    revision: str
+
+
+def prepare(submission: Submission) -> Work | None:
+    """What is to be judged, read now; None when a run's program is no longer kept."""
+    question = submission.question
+    if submission.kind == Submission.Kind.RUN:
+        return _prepare_run(submission)
+    assert question is not None  # a constraint: only runs have none
+    return Work(
+        program=Program(submission.language, submission.source.encode()),
+        cases=question.testcases.values_for_judging(),
+        limits=question.judging_limits(),
+        checker=question.judging_checker(),
+        policy=RunPolicy(question.run_policy),
+        scoring=question.judging_scoring(),
+        revision=question.revision(),
+    )
+
+
+def _prepare_run(submission: Submission) -> Work | None:
+    kept = ephemeral.load(submission.pk)
+    if kept is None:
+        return None
+    question = submission.question
+    cases: list[Case] = [*question.testcases.public().values_for_judging()] if question else []
+    if kept.input is not None or not cases:
+        own_input = kept.input or b""
+        cases.append(
+            Case(len(cases) + 1, lambda: own_input, None, points=Decimal(0), public=True, group=OWN_INPUT)
+        )
+    return Work(
+        program=Program(submission.language, kept.source),
+        cases=cases,
+        limits=question.judging_limits() if question else run_limits(),
+        checker=question.judging_checker() if question else Checker(),
+        policy=RunPolicy.RUN_ALL,
+        scoring=Scoring(),
+        revision=question.revision() if question else "",
+    )
+
+
+def run_limits() -> Limits:
+    """For a run outside any question."""
+    return Limits(time_ms=5000, memory_kib=settings.MAX_MEMORY_MIB * 1024)
+
+
+def _judge(claim: lifecycle.Claim, work: Work) -> None:
+    """Store each step before the next is taken; our faults end or postpone the attempt."""
+    cases = {case.index: case for case in work.cases}
+    try:
+        for step in judge(
+            work.program,
+            work.cases,
+            limits=work.limits,
+            checker=work.checker,
+            policy=work.policy,
+            scoring=work.scoring,
+            backends=pool(),
+            resume=stored_steps(claim),
+            window_max=settings.JUDGE_WINDOW_MAX,
+        ):
+            match step:
+                case Submitted():
+                    lifecycle.record_placement(claim, step)
+                case Judged():
+                    lifecycle.record_case(claim, cases[step.index], step)
+                case Finished():
+                    lifecycle.finish(claim, step)
+                    logger.info("%s %s: %s", claim.kind, claim.submission_id, step.verdict)
+            # A connection is not held while a backend works: there may be more judgings than connections.
+            connection.close()
+    except (BackendUnavailable, BackendBusy) as error:
+        logger.warning("submission %s: %s", claim.submission_id, error)
+        if claim.kind == Submission.Kind.RUN:
+            lifecycle.fail(claim, code=error.code, message="No server can run it now. Please try again soon.")
+        else:
+            lifecycle.await_backend(claim)
+    except JudgingError as error:
+        logger.error("submission %s cannot be judged: %s: %s", claim.submission_id, error.code, error)
+        lifecycle.fail(claim, code=error.code, message=f"It could not be judged: {error}")
+
+
+def stored_steps(claim: lifecycle.Claim) -> list[Submitted | Judged]:
+    """What earlier attempts stored, for `judge` to go on from: where cases were sent, then how they went."""
+    placements = Placement.objects.filter(submission_id=claim.submission_id)
+    results = CaseResult.objects.filter(submission_id=claim.submission_id).order_by("pk")
+    return [
+        *(Submitted(tuple(p.indexes), p.role, p.backend, tuple(p.tokens)) for p in placements),
+        *(_judged(result) for result in results),
+    ]
+
+
+def _judged(result: CaseResult) -> Judged:
+    """A stored case as the step it was, as far as it decides anything further."""
+    verdict = Verdict(result.verdict)
+    run = None
+    if result.time_ms is not None:
+        run = Run(
+            failure=None if verdict in (Verdict.AC, Verdict.WA) else verdict,
+            time_ms=result.time_ms,
+            memory_kib=result.memory_kib or 0,
+            exit_code=result.exit_code,
+            signal=result.signal,
+        )
+    return Judged(result.index, run, verdict, result.earned, result.backend)
+
+
+@cache
+def pool() -> Pool:
+    """This process's connections to the backends."""
+    return Pool.from_settings()

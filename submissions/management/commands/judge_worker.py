@@ -1,0 +1,29 @@
+"""Judge submissions: `manage.py judge_worker [--queue default|low] [--concurrency N] [--burst]`."""
+
+import logging
+import os
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandParser
+
+from submissions.worker import Sweeper, make_worker
+
+
+class Command(BaseCommand):
+    help = "Judge submissions from one queue, many at once, and recover what was lost."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--queue", choices=["default", "low"], default="default")
+        parser.add_argument("--concurrency", type=int, default=settings.JUDGE_CONCURRENCY)
+        parser.add_argument("--burst", action="store_true", help="stop when the queue is empty")
+
+    def handle(self, *args: Any, queue: str, concurrency: int, burst: bool, **options: Any) -> None:
+        worker = make_worker(queue, concurrency)
+        if not burst:
+            Sweeper().start()
+        worker.judge(burst=burst)
+        # What was given back is judged elsewhere by now; its thread here must not hold up the end.
+        logging.shutdown()
+        self.stdout.flush()
+        os._exit(0)

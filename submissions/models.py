@@ -1,0 +1,270 @@
+"""The rows of judging: submissions, what was sent to backends, case results, and events.
+
+The row is the truth; the queue is a doorbell; events are hints. Only `lifecycle` writes a status.
+"""
+
+import uuid
+from typing import Self
+
+from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from accounts.models import User
+from execution import languages
+from execution.types import Verdict
+from questions.models import Question
+
+VERDICTS = [verdict.value for verdict in Verdict if verdict is not Verdict.SK]
+
+
+class SubmissionQuerySet(models.QuerySet["Submission"]):
+    def visible_to(self, user: User | AnonymousUser) -> Self:
+        """One's own; all for staff who may see submissions."""
+        if user.has_perm("submissions.view_submission"):
+            return self.all()
+        return self.filter(user_id=user.pk) if user.pk else self.none()
+
+    def graded(self) -> Self:
+        return self.filter(kind=Submission.Kind.GRADED)
+
+    def unfinished(self) -> Self:
+        return self.filter(status__in=Submission.UNFINISHED)
+
+    def overdue(self) -> Self:
+        """Those at which somebody must look, by the database's clock."""
+        return self.filter(overdue_at__lte=Now())
+
+
+class Submission(models.Model):
+    """One program to be judged.
+
+        queued ──claim──▶ running ──finish──▶ done (with a verdict)
+          ▲                 │  └────fail────▶ error (ours; with a code)
+          └────give back────┘
+
+    `attempt` is a fencing number: it rises with each claim, and whoever writes names the attempt it claimed.
+    `seq` rises by one with every change that a follower may want to see. A run (`kind=run`) keeps its code, input
+    and output in Redis only; its row holds what the history shows.
+    """
+
+    class Kind(models.TextChoices):
+        GRADED = "graded"
+        RUN = "run"
+        VERIFICATION = "verification"
+        REJUDGE = "rejudge"
+
+    class Status(models.TextChoices):
+        QUEUED = "queued"
+        RUNNING = "running"
+        DONE = "done"
+        ERROR = "error"
+
+    UNFINISHED = (Status.QUEUED, Status.RUNNING)
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    kind = models.CharField(max_length=12, choices=Kind.choices, default=Kind.GRADED)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="submissions")
+    question = models.ForeignKey(
+        Question,
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="submissions",
+        help_text="Empty for a run outside any question.",
+    )
+    language = models.CharField(max_length=30, choices=languages.CHOICES)
+    source = models.TextField(blank=True, help_text="Empty for runs: theirs is in Redis.")
+    source_bytes = models.PositiveIntegerField()
+    revision = models.CharField(
+        max_length=64, blank=True, help_text="What it was judged against; empty until claimed."
+    )
+
+    status = models.CharField(max_length=8, choices=Status.choices, default=Status.QUEUED)
+    verdict = models.CharField(  # noqa: DJ001 (no verdict is not an empty verdict)
+        max_length=3,
+        choices=[(v, v) for v in VERDICTS],
+        null=True,
+        help_text="Present exactly when the status is done.",
+    )
+    score = models.DecimalField(
+        max_digits=6,
+        decimal_places=2,
+        null=True,
+        help_text="0–100; empty where no case has points.",
+    )
+    reason = models.CharField(
+        max_length=40, blank=True, help_text="Code of an error, or what explains a verdict."
+    )
+    message = models.CharField(max_length=300, blank=True, help_text="The reason, for people.")
+    compile_output = models.TextField(blank=True)
+    cases_total = models.PositiveIntegerField(default=0)
+    cases_judged = models.PositiveIntegerField(default=0)
+    cases_passed = models.PositiveIntegerField(default=0)
+    time_ms = models.PositiveIntegerField(null=True, help_text="Slowest case; empty if none ran.")
+    memory_kib = models.PositiveIntegerField(null=True, help_text="Largest case; empty if none ran.")
+
+    seq = models.PositiveIntegerField(default=1)
+    attempt = models.PositiveIntegerField(default=0)
+    interruptions = models.PositiveIntegerField(default=0)
+    overdue_at = models.DateTimeField(
+        null=True, help_text="When the sweeper must look at it; empty once it is final."
+    )
+    unavailable_since = models.DateTimeField(
+        null=True, help_text="Since when no backend could be used; empty while one can."
+    )
+
+    of = models.ForeignKey(
+        "self",
+        on_delete=models.CASCADE,
+        null=True,
+        related_name="rejudges",
+        help_text="The original, for a rejudge.",
+    )
+    applied_at = models.DateTimeField(null=True, help_text="When a rejudge was applied.")
+
+    created_at = models.DateTimeField(db_default=Now())
+    started_at = models.DateTimeField(null=True, help_text="First claim; empty before.")
+    finished_at = models.DateTimeField(null=True, help_text="Empty until final.")
+
+    objects = SubmissionQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+        indexes = [
+            # the list of one's own, and a question's history on the solve page
+            models.Index(fields=["user", "kind", "-created_at"], name="submission_own"),
+            models.Index(fields=["question", "user", "-created_at"], name="submission_history"),
+            # the sweeper
+            models.Index(
+                fields=["overdue_at"],
+                name="submission_overdue",
+                condition=Q(overdue_at__isnull=False),
+            ),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(status__in=["queued", "running", "done", "error"]),
+                name="submission_status_known",
+            ),
+            models.CheckConstraint(
+                condition=Q(kind__in=["graded", "run", "verification", "rejudge"]),
+                name="submission_kind_known",
+            ),
+            models.CheckConstraint(
+                condition=Q(status="done", verdict__isnull=False, verdict__in=VERDICTS)
+                | (~Q(status="done") & Q(verdict__isnull=True)),
+                name="submission_verdict_iff_done",
+            ),
+            models.CheckConstraint(
+                condition=Q(status__in=["queued", "running"], overdue_at__isnull=False)
+                | Q(status__in=["done", "error"], overdue_at__isnull=True),
+                name="submission_overdue_iff_unfinished",
+            ),
+            models.CheckConstraint(
+                condition=Q(score__isnull=True) | Q(score__gte=0, score__lte=100),
+                name="submission_score_in_range",
+            ),
+            models.CheckConstraint(
+                condition=~Q(kind="run") | Q(source="", compile_output=""),
+                name="submission_run_keeps_no_code",
+            ),
+            models.CheckConstraint(
+                condition=Q(kind="run") | Q(question__isnull=False),
+                name="submission_question_unless_run",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.id} ({self.status})"
+
+    @property
+    def is_final(self) -> bool:
+        return self.status not in self.UNFINISHED
+
+    @property
+    def outcome(self) -> str | None:
+        """passed, failed or error; None until final."""
+        if self.status == self.Status.ERROR:
+            return "error"
+        if self.status == self.Status.DONE:
+            return "passed" if self.verdict == Verdict.AC else "failed"
+        return None
+
+
+class Placement(models.Model):
+    """Cases that were handed to a backend, kept so that a restarted judging can ask there again."""
+
+    submission = models.ForeignKey(Submission, on_delete=models.CASCADE, related_name="placements")
+    attempt = models.PositiveIntegerField()
+    indexes = models.JSONField()
+    role = models.CharField(max_length=10)
+    backend = models.CharField(max_length=300)
+    tokens = models.JSONField()
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        ordering = ["pk"]
+
+    def __str__(self) -> str:
+        return f"{self.role} of {len(self.indexes)} cases at {self.backend}"
+
+
+class CaseResult(models.Model):
+    """How one case went. What the case was (group, points, visibility) is kept as it was then.
+
+    Output, stderr and the checker's words are kept for public cases of graded submissions only: a program can print
+    its input, so what is kept of a hidden case must not contain bytes of the program.
+    """
+
+    submission = models.ForeignKey(Submission, on_delete=models.CASCADE, related_name="case_results")
+    index = models.PositiveIntegerField(help_text="From 1, in the order of judging.")
+    group = models.CharField(max_length=60, blank=True)
+    points = models.DecimalField(max_digits=8, decimal_places=2, help_text="Obtainable.")
+    earned = models.DecimalField(max_digits=8, decimal_places=2)
+    public = models.BooleanField()
+    verdict = models.CharField(max_length=3, choices=[(v.value, v.value) for v in Verdict])
+    time_ms = models.PositiveIntegerField(null=True, help_text="Empty if it was not run.")
+    memory_kib = models.PositiveIntegerField(null=True, help_text="Empty if it was not run.")
+    exit_code = models.IntegerField(null=True, help_text="Empty if it was not run or did not exit.")
+    signal = models.PositiveIntegerField(null=True, help_text="Empty if no signal ended it.")
+    difference = models.CharField(max_length=20, blank=True)
+    difference_message = models.TextField(blank=True)
+    output = models.BinaryField(default=b"")
+    stderr = models.BinaryField(default=b"")
+    truncated = models.BooleanField(default=False)
+    backend = models.CharField(max_length=300, blank=True)
+    input_sha256 = models.CharField(max_length=64, blank=True)
+    answer_sha256 = models.CharField(max_length=64, blank=True)
+
+    class Meta:
+        ordering = ["index"]
+        constraints = [
+            models.UniqueConstraint(fields=["submission", "index"], name="one_result_a_case"),
+            models.CheckConstraint(
+                condition=Q(public=True) | Q(output=b"", stderr=b"", difference_message=""),
+                name="case_result_hidden_keeps_no_bytes",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"case {self.index}: {self.verdict}"
+
+
+class Event(models.Model):
+    """One change that followers see. `payload` never holds code, input, answer or output."""
+
+    submission = models.ForeignKey(Submission, on_delete=models.CASCADE, related_name="events")
+    seq = models.PositiveIntegerField()
+    type = models.CharField(max_length=10)
+    payload = models.JSONField()
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        ordering = ["submission", "seq"]
+        indexes = [models.Index(fields=["created_at"], name="event_age")]
+        constraints = [models.UniqueConstraint(fields=["submission", "seq"], name="event_seq_once")]
+
+    def __str__(self) -> str:
+        return f"{self.seq} {self.type}"

@@ -1,0 +1,13 @@
+"""The learner's pages."""
+
+from django.urls import path
+
+from submissions import views
+
+urlpatterns = [
+    path("questions/", views.question_list, name="questions"),
+    path("questions/<slug:slug>/", views.solve, name="solve"),
+    path("questions/<slug:slug>/history/", views.history, name="solve-history"),
+    path("submissions/", views.submission_list, name="submissions"),
+    path("submissions/<uuid:pk>/", views.submission_page, name="submission"),
+]

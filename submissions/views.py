@@ -1,0 +1,268 @@
+"""The learner's pages: questions with one's progress, solving one, one's submissions. All work without scripts.
+
+Scripts fetch parts of the same pages (`?part=result`, the history), so that a result looks the same everywhere.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib.auth.decorators import login_required
+from django.contrib.auth.models import AnonymousUser
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import BadRequest
+from django.core.paginator import Paginator
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404, render
+from django.templatetags.static import static
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods, require_safe
+from rest_framework.exceptions import ValidationError
+
+from accounts import limits
+from accounts.models import User
+from execution import languages
+from execution.languages import Language
+from execution.types import Verdict
+from questions.models import Question
+from questions.search import QuestionSearch
+from submissions import disclosure, judging, report
+from submissions.models import Submission
+from submissions.serializers import RunSerializer, SubmitSerializer, TooLarge
+
+QUESTIONS_A_PAGE = 50
+SUBMISSIONS_A_PAGE = 25
+ATTEMPTS_SHOWN = 30
+
+
+class SeeOther(HttpResponseRedirect):
+    """After a POST: read the answer there, by GET."""
+
+    status_code = 303
+
+
+@require_safe
+def question_list(request: HttpRequest) -> HttpResponse:
+    search = QuestionSearch(request.GET)
+    questions = search.matching(Question.objects.visible_to(request.user)).prefetch_related("tags")
+    page = Paginator(questions.defer("statement", "statement_html"), QUESTIONS_A_PAGE).get_page(
+        request.GET.get("page")
+    )
+    marks = progress(request.user, list(page))
+    return render(
+        request,
+        "questions/list.html",
+        {"search": search, "page": page, "rows": [(one, marks.get(one.pk, "")) for one in page]},
+    )
+
+
+def progress(user: User | AnonymousUser, questions: list[Question]) -> dict[UUID, str]:
+    """`solved` or `attempted` for those of `questions` that the user has submitted something to."""
+    if not user.is_authenticated:
+        return {}
+    judged = Submission.objects.graded().filter(user=user, question__in=questions, verdict__isnull=False)
+    marks: dict[UUID, str] = {}
+    for question_id, verdict in judged.order_by().values_list("question_id", "verdict").distinct():
+        if verdict == Verdict.AC:
+            marks[question_id] = "solved"
+        elif verdict != Verdict.CE:
+            marks.setdefault(question_id, "attempted")
+    return marks
+
+
+@dataclass(frozen=True)
+class Draft:
+    """What stands in the form. `is_given`: it was sent or asked for, so no stored draft may take its place."""
+
+    language: Language
+    source: str
+    own_input: str = ""
+    is_given: bool = False
+    errors: dict[str, list[str]] = field(default_factory=dict)
+    retry_after_s: int | None = None
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def solve(request: HttpRequest, slug: str) -> HttpResponse:
+    question = get_object_or_404(Question.objects.visible_to(request.user), slug=slug)
+    if request.method != "POST":
+        return _solve_page(request, question, _first_draft(request, question))
+    if not request.user.is_authenticated:
+        return redirect_to_login(question.get_absolute_url())
+    return _send(request, request.user, question)
+
+
+def _send(request: HttpRequest, user: User, question: Question) -> HttpResponse:
+    """Take the form as the API takes JSON; what is wrong with it is told on the same page, nothing typed is lost."""
+    action = request.POST.get("action")
+    if action not in ("run", "submit"):
+        raise BadRequest("The form's action is run or submit.")
+    source, own_input = _text(request, "source"), _text(request, "input")
+    sent = {"question": question.slug, "language": request.POST.get("language", ""), "source": source}
+    # An empty box means no input of one's own: a form cannot say it otherwise.
+    serializer = (
+        RunSerializer(data=sent | {"input": own_input or None}, context={"user": user})
+        if action == "run"
+        else SubmitSerializer(data=sent, context={"user": user})
+    )
+    language = languages.find(sent["language"]) or question.languages()[0]
+    try:
+        serializer.is_valid(raise_exception=True)
+        limits.take(action, str(user.pk))
+    except ValidationError as error:
+        draft = Draft(language, source, own_input, True, _by_field(error))
+        return _solve_page(request, question, draft, status=400)
+    except TooLarge as error:
+        return _solve_page(
+            request, question, Draft(language, source, own_input, True, error.errors), status=413
+        )
+    except limits.Limited as limited:
+        draft = Draft(language, source, own_input, True, retry_after_s=limited.retry_after_s)
+        answer = _solve_page(request, question, draft, status=429)
+        answer["Retry-After"] = str(limited.retry_after_s)
+        return answer
+    start = judging.run if action == "run" else judging.submit
+    submission = start(user=user, **serializer.validated_data)
+    return SeeOther(reverse("submission", args=[submission.pk]))
+
+
+def _text(request: HttpRequest, name: str) -> str:
+    """Browsers send line ends of forms as CR LF, whatever was typed."""
+    return request.POST.get(name, "").replace("\r\n", "\n")
+
+
+def _by_field(error: ValidationError) -> dict[str, list[str]]:
+    detail = error.detail if isinstance(error.detail, dict) else {"": error.detail}
+    return {name: [str(text) for text in texts] for name, texts in detail.items()}
+
+
+def _first_draft(request: HttpRequest, question: Question) -> Draft:
+    """The program of one's submission named by `?from=`; else the starter code of the language used last."""
+    attempts = Submission.objects.visible_to(request.user).graded().filter(question=question)
+    wanted = _uuid(request.GET.get("from", ""))
+    if wanted:
+        attempt = get_object_or_404(attempts, pk=wanted)
+        return Draft(languages.get(attempt.language), attempt.source, is_given=True)
+    offered = question.languages()
+    last = attempts.filter(user_id=request.user.pk).values_list("language", flat=True).first()
+    language = next((one for one in offered if one.slug == last), offered[0])
+    return Draft(language, _starters(question).get(language.slug, ""))
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
+def _starters(question: Question) -> dict[str, str]:
+    return dict(question.starter_codes.values_list("language", "source"))
+
+
+def _solve_page(request: HttpRequest, question: Question, draft: Draft, status: int = 200) -> HttpResponse:
+    public = list(question.testcases.public().in_order().select_related("input", "answer"))
+    context = {
+        "question": question,
+        "offered": question.languages(),
+        "draft": draft,
+        "public_cases": [
+            {
+                "index": index,
+                "input": disclosure.text(bytes(case.input.data)),
+                "answer": disclosure.text(bytes(case.answer.data)),
+                "note": case.note,
+            }
+            for index, case in enumerate(public, start=1)
+        ],
+        "hidden_count": question.testcases.count() - len(public),
+        "time_limit": report.duration(question.time_limit_ms),
+        "memory_limit": report.memory(question.memory_limit_kib),
+        "max_source": f"{settings.MAX_SOURCE_BYTES // 1024} KiB",
+        "attempts": _attempts(request.user, question)[:ATTEMPTS_SHOWN],
+        "page_data": _page_data(request.user, question, draft),
+    }
+    return render(request, "submissions/solve.html", context, status=status)
+
+
+def _page_data(user: User | AnonymousUser, question: Question, draft: Draft) -> dict[str, Any]:
+    """What the page's scripts need to know."""
+    starters = _starters(question)
+    unfinished = Submission.objects.none()
+    if user.is_authenticated:
+        own_kinds = [Submission.Kind.GRADED, Submission.Kind.RUN]
+        unfinished = Submission.objects.unfinished().filter(user=user, question=question, kind__in=own_kinds)
+    newest = unfinished.first()
+    return {
+        "user": str(user.pk) if user.is_authenticated else None,
+        "question": question.slug,
+        "signIn": f"{reverse('login')}?next={question.get_absolute_url()}",
+        "submitUrl": reverse("api-submissions"),
+        "runUrl": reverse("api-runs"),
+        "historyUrl": reverse("solve-history", args=[question.slug]),
+        "languages": {
+            language.slug: {
+                "mode": language.editor_mode,
+                "modeUrl": static(f"ace/mode-{language.editor_mode}.js"),
+                "starter": starters.get(language.slug, ""),
+            }
+            for language in question.languages()
+        },
+        "given": draft.is_given,
+        "resume": None if newest is None else {"id": str(newest.pk), "seq": newest.seq},
+        "retryAfter": draft.retry_after_s,
+    }
+
+
+def _attempts(user: User | AnonymousUser, question: Question) -> QuerySet[Submission]:
+    return (
+        Submission.objects.visible_to(user)
+        .graded()
+        .filter(question=question, user_id=user.pk)
+        .defer("source", "compile_output")
+    )
+
+
+@require_safe
+@login_required
+def history(request: HttpRequest, slug: str) -> HttpResponse:
+    """One's attempts at a question, as the part of the solve page that scripts renew."""
+    question = get_object_or_404(Question.objects.visible_to(request.user), slug=slug)
+    attempts = _attempts(request.user, question)[:ATTEMPTS_SHOWN]
+    return render(request, "submissions/_history.html", {"attempts": attempts, "question": question})
+
+
+@require_safe
+@login_required
+def submission_list(request: HttpRequest) -> HttpResponse:
+    own = (
+        Submission.objects.graded()
+        .filter(user=request.user.pk)
+        .select_related("question")
+        .defer("source", "compile_output", "question__statement", "question__statement_html")
+    )
+    page = Paginator(own, SUBMISSIONS_A_PAGE).get_page(request.GET.get("page"))
+    return render(request, "submissions/list.html", {"page": page})
+
+
+@require_safe
+@login_required
+def submission_page(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """One submission; `?case=` chooses a case, `?part=result` gives only the result, for scripts."""
+    visible = Submission.objects.visible_to(request.user).select_related("question", "user")
+    submission = get_object_or_404(visible, pk=pk)
+    wanted = request.GET.get("case", "")
+    told = report.of(submission, int(wanted) if wanted.isascii() and wanted.isdigit() else None)
+    context = {
+        "submission": submission,
+        "report": told,
+        "language": languages.get(submission.language),
+        "source_lines": (told.shown["source"] or "").splitlines(),
+        "page_data": {"id": str(submission.pk), "seq": submission.seq, "final": submission.is_final},
+    }
+    is_part = request.GET.get("part") == "result"
+    answer = render(request, "submissions/_result.html" if is_part else "submissions/page.html", context)
+    answer["Cache-Control"] = "no-store" if is_part else "private"
+    return answer

@@ -1,0 +1,136 @@
+"""What tests share: real servers, and ways to let the platform do its work inside a test."""
+
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+import requests
+from django.conf import settings
+
+from submissions import judging
+from submissions.connections import redis_client
+from submissions.worker import make_worker
+from tests import environment
+from tests.platform.running import RunningPlatform
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of journeys use several connections, so their data must be committed; they see the migrations' rows."""
+    for item in items:
+        mark = item.get_closest_marker("django_db")
+        if mark is not None and mark.kwargs.get("transaction"):
+            item.add_marker(pytest.mark.django_db(**mark.kwargs, serialized_rollback=True), append=False)
+
+
+@pytest.fixture(autouse=True)
+def _clean_redis() -> Iterator[None]:
+    redis_client().flushall()
+    judging.pool.cache_clear()
+    yield
+    judging.pool.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def _plain_static_files(settings) -> None:
+    """Pages are rendered without `collectstatic`; the hashed names are tried by the tests of a running platform."""
+    settings.STORAGES = settings.STORAGES | {
+        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    }
+
+
+@pytest.fixture(scope="session")
+def engine() -> Iterator[str]:
+    """The address of a real embedded engine, the one that the settings point to."""
+    process = subprocess.Popen(
+        [sys.executable, "manage.py", "runengine", "--port", str(environment.ENGINE_PORT)], cwd=ROOT
+    )
+    url = settings.JUDGE0_URLS[0]
+    try:
+        _await_answer(f"{url}/languages", process)
+        yield url
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(20)
+
+
+def _await_answer(url: str, process: "subprocess.Popen[bytes]") -> None:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        assert process.poll() is None, "the engine did not start; see its output above"
+        try:
+            requests.get(url, timeout=2)
+            return
+        except requests.ConnectionError:
+            time.sleep(0.05)
+    raise AssertionError(f"nothing answers at {url}")
+
+
+@pytest.fixture
+def work() -> Callable[..., None]:
+    """Let our worker judge in this process until the queue is empty."""
+
+    def until_empty(queue: str = "default", concurrency: int = 4) -> None:
+        kept = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            make_worker(queue, concurrency).judge(burst=True)
+        finally:
+            for number, handler in kept.items():
+                signal.signal(number, handler)
+
+    return until_empty
+
+
+@pytest.fixture
+def backends(settings) -> Callable[..., None]:
+    """Point the platform at these backends instead of the engine."""
+
+    def use(*urls: str) -> None:
+        settings.JUDGE0_URLS = list(urls)
+        settings.JUDGE0_HEADERS = settings.JUDGE0_HEADERS[:1] * len(urls)
+        judging.pool.cache_clear()
+
+    return use
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A running platform: real Redis, engine, workers and web server; `learner` and `author` are name and password."""
+
+    running: RunningPlatform
+    learner: tuple[str, str]
+    author: tuple[str, str]
+
+    @property
+    def url(self) -> str:
+        return self.running.url
+
+    def child(self, *words: str) -> psutil.Process:
+        """The process of the platform whose command line has all these words."""
+        return self.running.child(*words)
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """`manage.py up` with the sample questions, started once for all tests that need a whole platform."""
+    running = RunningPlatform(tmp_path_factory.mktemp("stack") / "var", environment.free_port())
+    try:
+        running.wait_for("is ready")
+        yield Stack(running, learner=_login_of("learner", running), author=_login_of("author", running))
+    finally:
+        running.stop()
+
+
+def _login_of(username: str, running: RunningPlatform) -> tuple[str, str]:
+    """`up` prints new users' passwords once."""
+    found = re.search(rf"\b{username}: created, password (\S+)", running.output)
+    assert found, running.output
+    return username, found[1]

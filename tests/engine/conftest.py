@@ -1,0 +1,130 @@
+"""A real engine in a process of its own, as `manage.py runengine` starts it, and a client for it.
+
+Nothing here is skipped when the machine cannot isolate programs: the engine then does not start, and
+every test fails with the sentence it said.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+ROOT = Path(__file__).resolve().parents[2]
+C, CPP, PYTHON = 50, 54, 71
+START_S = 30
+
+
+def encoded(data: str | bytes) -> str:
+    return base64.b64encode(data.encode() if isinstance(data, str) else data).decode()
+
+
+def decoded(text: str | None) -> bytes:
+    return base64.b64decode(text or "")
+
+
+@dataclass
+class Engine:
+    """A running engine, and what it said when it started."""
+
+    process: subprocess.Popen[bytes]
+    url: str
+    announcement: str
+    session: requests.Session = field(default_factory=requests.Session)
+
+    def request(self, method: str, path: str, **options: Any) -> requests.Response:
+        return self.session.request(method, self.url + path, timeout=60, **options)
+
+    def get(self, path: str, **options: Any) -> requests.Response:
+        return self.request("GET", path, **options)
+
+    def post(self, path: str, **options: Any) -> requests.Response:
+        return self.request("POST", path, **options)
+
+    def run(self, source: str | bytes, language: int = PYTHON, **parameters: Any) -> dict[str, Any]:
+        """Run to the end; all fields, with the encoded texts as bytes (empty for null)."""
+        body = {"source_code": encoded(source), "language_id": language, **parameters}
+        if "stdin" in body:
+            body["stdin"] = encoded(body["stdin"])
+        answer = self.post("/submissions?base64_encoded=true&wait=true&fields=*", json=body)
+        assert answer.status_code == 201, answer.text
+        result: dict[str, Any] = answer.json()
+        for name in ("stdout", "stderr", "compile_output", "message"):
+            result[name] = decoded(result[name])
+        return result
+
+    def compilations(self) -> int:
+        count: int = self.get("/engine").json()["artefacts"]["compilations"]
+        return count
+
+
+@contextlib.contextmanager
+def started_engine(**environment: str) -> Iterator[Engine]:
+    """An engine on a free port, stopped at the end."""
+    process = start_process("--port", "0", **environment)
+    try:
+        announcement = _read_announcement(process)
+        found = re.search(r"listening on (http://\S+),", announcement)
+        assert found, announcement
+        engine = Engine(process, found[1], announcement)
+        yield engine
+        engine.session.close()
+    finally:
+        if process.poll() is None:
+            process.terminate()
+        process.wait(timeout=20)
+        assert process.stderr is not None
+        process.stderr.close()
+
+
+def start_process(*arguments: str, **environment: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "manage.py", "runengine", *arguments],
+        cwd=ROOT,
+        env=os.environ | environment,
+        stderr=subprocess.PIPE,
+    )
+
+
+def _read_announcement(process: subprocess.Popen[bytes]) -> str:
+    assert process.stderr is not None
+    said = []
+    for raw in process.stderr:
+        said.append(raw.decode(errors="replace"))
+        if "listening on" in said[-1]:
+            return "".join(said)
+    pytest.fail(f"the engine did not start: {''.join(said)}")
+
+
+@pytest.fixture(scope="session")
+def engine() -> Iterator[Engine]:
+    with started_engine(ENGINE_AUTH_TOKEN="", ENGINE_SLOTS="2") as running:
+        yield running
+
+
+def wait_until(condition: Any, seconds: float = 10.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "did not happen in time"
+        time.sleep(0.02)
+
+
+def processes_with(marker: str) -> list[int]:
+    """Pids of all processes of the machine that carry `marker` in their command line."""
+    found = []
+    for path in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            if path.name.isdigit() and marker.encode() in (path / "cmdline").read_bytes():
+                found.append(int(path.name))
+    return found

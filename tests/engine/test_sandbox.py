@@ -1,0 +1,208 @@
+"""The sandbox itself, with control groups and without: it limits, it measures, it cleans up."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from execution.engine import boxbuild, rundir
+from execution.engine.cgroups import Cgroups, NoCgroups, prepare_v1, prepare_v2
+from execution.engine.requirements import find, problems
+from execution.engine.sandbox import MIB, Job, Killed, Limits, Outcome, Sandbox
+from execution.engine.seats import Seat
+
+LIMITS = Limits(
+    cpu_ms=1000, wall_ms=5000, memory_kib=128_000, stack_kib=64_000, processes=20, file_bytes=MIB
+)
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """A directory with the helper binary, and a place among the engines of this machine."""
+
+    directory: Path
+    box: Path
+    seat: Seat
+
+
+@dataclass(frozen=True)
+class Trial:
+    sandbox: Sandbox
+    cgroups: Cgroups
+
+    def run(self, source: str, limits: Limits = LIMITS, **more: object) -> Outcome:
+        job = Job(argv=(find("python3")[0], "main.py"), limits=limits, files=(("/box/main.py", source.encode()),))
+        return asyncio.run(self.sandbox.run(replace(job, **more), slot=0))
+
+
+@pytest.fixture(scope="module")
+def workshop() -> Iterator[Workshop]:
+    assert problems() == []
+    seat = Seat.take()
+    assert seat is not None
+    directory = rundir.make("", seat.name)
+    yield Workshop(directory, asyncio.run(boxbuild.build(directory)), seat)
+    rundir.remove(directory)
+    seat.leave()
+
+
+@pytest.fixture(scope="module", params=["with cgroups", "without cgroups"])
+def trial(workshop: Workshop, request: pytest.FixtureRequest) -> Iterator[Trial]:
+    name = workshop.seat.name
+    cgroups: Cgroups = NoCgroups()
+    if request.param == "with cgroups":
+        found = prepare_v1(name) or prepare_v2(name)
+        if found is None:
+            pytest.skip("this machine lets us use no control groups")
+        cgroups = found
+    sandbox = Sandbox(workshop.box, find("bwrap")[0], cgroups, workshop.seat.first_uid)
+    yield Trial(sandbox, cgroups)
+    cgroups.close()
+
+
+def test_a_program_runs_and_its_ends_are_seen(trial):
+    outcome = trial.run("import sys; print(sys.stdin.read()); sys.exit(7)", stdin=b"in")
+    assert (outcome.stdout, outcome.exit_code, outcome.signal) == (b"in\n", 7, None)
+    outcome = trial.run("import os; os.abort()")
+    assert (outcome.exit_code, outcome.signal, outcome.killed) == (0, 6, None)
+
+
+def test_work_of_children_is_counted_whether_or_not_anybody_waits_for_them(trial):
+    child = """
+import os, signal, time
+{before}
+for _ in range(3):
+    if os.fork() == 0:
+        end = time.process_time() + 0.15
+        while time.process_time() < end: pass
+        os._exit(0)
+{after}
+"""
+    waiting = child.format(before="", after="for _ in range(3): os.wait()")
+    ignoring = child.format(before="signal.signal(signal.SIGCHLD, signal.SIG_IGN)", after="time.sleep(1.5)")
+    for source in (waiting, ignoring):
+        assert 400 < trial.run(source).cpu_ms < 700
+
+
+def test_too_much_work_is_killed_soon_after_the_limit(trial):
+    outcome = trial.run("while True: pass", replace(LIMITS, cpu_ms=300))
+    assert outcome.killed is Killed.CPU
+    assert 300 < outcome.cpu_ms < 400
+
+
+def test_short_lived_children_cannot_outrun_the_limits(trial):
+    source = """
+import os, signal
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+while True:
+    try:
+        if os.fork() == 0:
+            for _ in range(20_000): pass
+            os._exit(0)
+    except OSError:
+        pass
+"""
+    outcome = trial.run(source, replace(LIMITS, cpu_ms=500, wall_ms=2000))
+    assert outcome.killed in (Killed.CPU, Killed.WALL)
+    assert outcome.wall_ms < 2500
+
+
+def test_sleeping_is_ended_by_the_wall_clock(trial):
+    outcome = trial.run("import time; time.sleep(60)", replace(LIMITS, wall_ms=300))
+    assert outcome.killed is Killed.WALL
+    assert 300 <= outcome.wall_ms < 500
+
+
+def test_too_much_memory_is_refused_or_ends_the_program(trial):
+    outcome = trial.run("x = bytearray(300 << 20)")
+    assert outcome.oom or b"MemoryError" in outcome.stderr
+    assert outcome.memory_kib <= LIMITS.memory_kib
+
+
+def test_memory_of_many_processes_is_added_up(trial):
+    source = """
+import os, time
+for _ in range(4):
+    if os.fork() == 0:
+        x = b"x" * (50 << 20)
+        time.sleep(3)
+        os._exit(0)
+time.sleep(1)
+"""
+    outcome = trial.run(source)
+    assert outcome.oom
+
+
+def test_the_peak_of_memory_is_measured(trial):
+    outcome = trial.run("x = b'x' * (60 << 20)")
+    assert 60 * 1024 < outcome.memory_kib < 80 * 1024
+
+
+def test_processes_are_limited(trial):
+    source = """
+import os, time
+made = 0
+try:
+    while made < 500:
+        if os.fork() == 0:
+            time.sleep(10)
+            os._exit(0)
+        made += 1
+except OSError:
+    pass
+print(made)
+"""
+    assert int(trial.run(source).stdout) < 20
+
+
+def test_a_program_that_is_not_there_is_told_from_one_that_failed(trial):
+    outcome = trial.run("", argv=("/box/nothing",))
+    assert outcome.exec_errno == 2
+    assert trial.run("import sys; sys.exit(127)").exec_errno == 0
+
+
+def test_a_collected_file_comes_out_but_a_link_or_a_pipe_does_not(trial):
+    write = "open('/box/out', 'wb').write(b'made')"
+    assert trial.run(write, collect="/box/out").collected == b"made"
+    for trick in ("os.symlink('/etc/passwd', 'out')", "os.mkfifo('out')", "os.mkdir('out')", "pass"):
+        assert trial.run(f"import os; {trick}", collect="/box/out").collected is None
+    large = f"open('/box/out', 'wb').truncate({MIB + 1})"
+    assert trial.run(large, collect="/box/out").collected is None
+
+
+def test_a_report_cannot_be_forged(trial):
+    source = """
+import os
+for fd in range(3, 256):
+    try:
+        os.write(fd, b'{"exit":0,"signal":0}\\n')
+    except OSError:
+        pass
+try:
+    print(os.listdir("/proc/1/fd"))
+except OSError:
+    print("closed", flush=True)
+os._exit(9)
+"""
+    outcome = trial.run(source)
+    assert (outcome.exit_code, outcome.stdout) == (9, b"closed\n")
+
+
+def test_pid_1_of_the_sandbox_refuses_to_be_anything_else(workshop):
+    """It cleans up with kill(-1). Tried inside a pid namespace, should it ever not refuse."""
+    command = ["bwrap", "--unshare-pid", "--dev-bind", "/", "/", "--proc", "/proc", "--"]
+    command += [str(workshop.box), "init", "-s", "1", "--", "/bin/echo", "ran"]
+    done = subprocess.run(command, capture_output=True, timeout=10, check=False)
+    assert done.returncode == 121
+    assert done.stdout == b""
+    assert b"not PID 1" in done.stderr
+
+
+def test_the_check_for_pid_1_comes_before_everything_else_in_main():
+    lines = Path(boxbuild.__file__).with_name("box.c").read_text().partition("int main(")[2].splitlines()
+    assert "getpid() != 1" in "".join(lines[1:3])

@@ -1,0 +1,354 @@
+"""The API of submissions and runs, through HTTP: what it takes, what it refuses and how, who may see what."""
+
+import json
+import uuid
+
+import pytest
+from django.test import Client
+
+from accounts.models import CODE_EXEC
+from submissions.models import Submission
+from tests.factories import make_author, make_question, make_user, service_user
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+ADD = "a, b = map(int, input().split())\nprint(a + b)\n"
+SUBMIT = "/api/v1/submissions/"
+RUN = "/api/v1/runs/"
+
+
+@pytest.fixture
+def learner():
+    return make_user()
+
+
+@pytest.fixture
+def client(learner):
+    client = Client()
+    client.force_login(learner)
+    return client
+
+
+def post(client: Client, address: str, body: object, **headers: str):
+    return client.post(address, json.dumps(body), content_type="application/json", headers=headers)
+
+
+def program(question, /, **changes) -> dict:
+    return {"question": question.slug, "language": "python", "source": ADD} | changes
+
+
+def test_a_submission_is_taken_with_202_and_an_address_to_look_at(client, learner):
+    """S0.1, S1.2, S1.7, S2.1: one row, the id at once, nothing judged in the request."""
+    question = make_question()
+
+    answer = post(client, SUBMIT, program(question))
+
+    (submission,) = Submission.objects.all()
+    assert (answer.status_code, submission.user, submission.status) == (202, learner, "queued")
+    assert answer.json()["id"] == str(submission.pk)
+    assert answer["Location"] == f"/api/v1/submissions/{submission.pk}/"
+    assert client.get(answer["Location"]).json()["status"] == "queued"
+
+
+def test_a_learner_polls_a_submission_to_its_end_and_nobody_else_sees_it(client, engine, work):
+    """S0.11"""
+    address = post(client, SUBMIT, program(make_question()))["Location"]
+    work()
+
+    found = client.get(address).json()
+    assert (found["status"], found["verdict"], found["score"]) == ("done", "AC", 100)
+
+    stranger = Client()
+    stranger.force_login(make_user())
+    assert stranger.get(address).status_code == 404
+    assert stranger.get(address + "events/").status_code == 404
+    assert Client().get(address).status_code == 401
+
+
+def test_results_survive_the_loss_of_redis(client, engine, work):
+    """S1.9, S4.5: what counts is in the database."""
+    from submissions.connections import redis_client
+
+    address = post(client, SUBMIT, program(make_question()))["Location"]
+    work()
+    redis_client().flushall()
+
+    found = client.get(address).json()
+    assert (found["verdict"], [case["verdict"] for case in found["results"]]) == ("AC", ["AC", "AC"])
+
+
+def test_a_public_failure_shows_input_answer_and_output(client, engine, work):
+    """S0.22, S0.30"""
+    address = post(client, SUBMIT, program(make_question(), source="print(4)"))["Location"]
+    work()
+
+    (first, second) = client.get(address).json()["results"]
+    assert (first["verdict"], first["input"], first["answer"], first["output"]) == (
+        "WA", "1 2\n", "3\n", "4\n",
+    )  # fmt: skip
+    assert first["difference"] == "value"
+    assert first["difference_message"]
+    assert second["verdict"] == "SK"
+
+
+def test_a_hidden_failure_shows_index_and_verdict_only(client, engine, work):
+    """S0.30, S0.6 (in part)"""
+    address = post(client, SUBMIT, program(make_question(), source="print(3)"))["Location"]
+    work()
+
+    hidden = client.get(address).json()["results"][1]
+    assert (hidden["index"], hidden["verdict"], hidden["public"], hidden["difference"]) == (
+        2,
+        "WA",
+        False,
+        None,
+    )
+    assert not {"input", "answer", "output", "stderr", "difference_message", "exit_code", "signal"} & set(
+        hidden
+    )
+
+
+def test_a_question_may_tell_the_class_of_difference_on_hidden_cases(client, engine, work):
+    question = make_question(
+        cases=[("1 2\n", "3\n", True), ("1 1\n", "2 \n", False)], checker="exact", explain_hidden=True
+    )
+    address = post(client, SUBMIT, program(question))["Location"]
+    work()
+
+    assert client.get(address).json()["results"][1]["difference"] == "whitespace"
+
+
+def test_a_public_case_that_was_hidden_since_is_shown_no_more(client, engine, work):
+    question = make_question()
+    address = post(client, SUBMIT, program(question))["Location"]
+    work()
+    question.testcases.update(visibility="hidden")
+
+    first = client.get(address).json()["results"][0]
+    assert "input" not in first
+    assert "output" not in first
+
+
+def test_a_run_shows_public_cases_and_ones_own_input_and_keeps_no_code_in_the_database(client, engine, work):
+    """S4.21 (in part): a run's code, input and output are in Redis only."""
+    answer = post(client, RUN, program(make_question(), input="20 22\n"))
+    work()
+
+    found = client.get(answer["Location"]).json()
+    public, own = found["results"]
+    assert (found["kind"], found["status"], found["verdict"]) == ("run", "done", "AC")
+    assert (public["output"], public["answer"]) == ("3\n", "3\n")
+    assert (own["own_input"], own["input"], own["answer"], own["output"]) == (True, "20 22\n", None, "42\n")
+    row = Submission.objects.get()
+    assert (row.source, row.compile_output) == ("", "")
+    assert [bytes(result.output) for result in row.case_results.all()] == [b"", b""]
+
+
+def test_a_run_does_not_need_a_question(client, engine, work):
+    answer = post(client, RUN, {"language": "python", "source": "print(input()[::-1])", "input": "abc"})
+    work()
+
+    found = client.get(answer["Location"]).json()
+    assert (found["question"], found["score"], found["results"][0]["output"]) == (None, None, "cba\n")
+
+
+def test_after_its_time_to_live_a_run_shows_no_code_any_more(client, engine, work):
+    from submissions.connections import redis_client
+
+    answer = post(client, RUN, {"language": "python", "source": "print(1)"})
+    work()
+    redis_client().delete(f"run:{answer.json()['id']}")
+
+    found = client.get(answer["Location"]).json()
+    assert (found["source"], found["status"]) == (None, "done")
+
+
+def test_the_list_shows_ones_own_newest_first(client, learner):
+    question = make_question()
+    ids = [post(client, SUBMIT, program(question)).json()["id"] for _ in range(3)]
+    post(client, RUN, program(question))
+    other = Client()
+    other.force_login(make_user())
+    post(other, SUBMIT, program(question))
+
+    listed = client.get(SUBMIT, {"kind": "graded", "question": question.slug}).json()
+
+    assert [one["id"] for one in listed["results"]] == ids[::-1]
+    assert "source" not in listed["results"][0]
+
+
+def test_events_after_a_number_are_given_by_polling_too(client, engine, work):
+    address = post(client, SUBMIT, program(make_question()))["Location"]
+    first = client.get(address + "events/").json()
+    work()
+    rest = client.get(address + "events/", {"after": first["events"][-1]["seq"]}).json()
+
+    assert ([event["seq"] for event in first["events"]], first["final"]) == ([1], False)
+    assert ([event["seq"] for event in rest["events"]], rest["final"]) == ([2, 3, 4, 5], True)
+
+
+# --- Machines ------------------------------------------------------------------------------------------------
+
+
+def test_the_service_key_acts_as_the_user_code_exec():
+    """S2.11: a correct key is admitted, a wrong one is 401."""
+    service_user(CODE_EXEC)
+    question = make_question()
+
+    taken = post(Client(), SUBMIT, program(question), **{"X-Code-Exec-Key": "key-two"})
+    refused = post(Client(), SUBMIT, program(question), **{"X-Code-Exec-Key": "key-three"})
+
+    assert (taken.status_code, Submission.objects.get().user.username) == (202, CODE_EXEC)
+    assert (refused.status_code, refused.json()["code"]) == (401, "invalid_key")
+
+
+def test_without_a_credential_it_is_401_and_with_a_session_a_csrf_token_is_needed(learner):
+    question = make_question()
+    strict = Client(enforce_csrf_checks=True)
+    strict.force_login(learner)
+
+    assert post(Client(), SUBMIT, program(question)).status_code == 401
+    assert post(strict, SUBMIT, program(question)).status_code == 403
+
+
+# --- Bad input: a clear answer that names the field, and never a row ------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("changes", "status", "field"),
+    [
+        ({"question": "no-such-question"}, 404, "question"),
+        ({"question": str(uuid.uuid4())}, 404, "question"),
+        ({"question": 12}, 404, "question"),
+        ({"question": ["sum"]}, 400, "question"),
+        ({"question": "nul\0"}, 400, "question"),
+        ({"language": "brainfuck"}, 400, "language"),
+        ({"language": 99999}, 400, "language"),
+        ({"language": None}, 400, "language"),
+        ({"language": {"a": 1}}, 400, "language"),
+        ({"language": True}, 400, "language"),
+        ({"source": ""}, 400, "source"),
+        ({"source": " \n\t"}, 400, "source"),
+        ({"source": None}, 400, "source"),
+        ({"source": ["x"]}, 400, "source"),
+        ({"source": "print(1)\0"}, 400, "source"),
+        ({"source": "print('\ud800')"}, 400, "source"),
+        ({"source": "#" * (64 * 1024 + 1)}, 413, "source"),
+        ({"source": "é" * (32 * 1024) + "#"}, 413, "source"),
+    ],
+)
+@pytest.mark.parametrize("address", [SUBMIT, RUN])
+def test_a_program_that_cannot_be_taken_is_refused_by_field(client, address, changes, status, field):
+    """S0.32, S2.5 (limit + 1)"""
+    answer = post(client, address, program(make_question(), **changes))
+
+    assert (answer.status_code, list(answer.json()["errors"])) == (status, [field])
+    assert answer["Content-Type"] == "application/problem+json"
+    assert answer.json()["code"]
+    assert Submission.objects.count() == 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"), [({"question": None}, "question"), ({"testCases": [{"input": "1"}]}, "testCases")]
+)
+def test_what_only_grading_forbids_is_refused_for_submissions(client, changes, field):
+    """S0.12: testcases of the client never grade."""
+    answer = post(client, SUBMIT, program(make_question(), **changes))
+
+    assert (answer.status_code, list(answer.json()["errors"])) == (400, [field])
+    assert Submission.objects.count() == 0
+
+
+def test_a_source_of_exactly_the_cap_is_taken_and_the_cap_is_a_setting(client, settings):
+    """S2.5"""
+    settings.MAX_SOURCE_BYTES = 20
+    question = make_question()
+
+    assert post(client, SUBMIT, program(question, source="#" * 20)).status_code == 202
+    assert post(client, SUBMIT, program(question, source="#" * 21)).status_code == 413
+
+
+def test_own_input_over_the_cap_is_refused(client, settings):
+    """S2.7 (for runs)"""
+    settings.MAX_RUN_STDIN_BYTES = 5
+
+    assert post(client, RUN, program(make_question(), input="12345")).status_code == 202
+    refused = post(client, RUN, program(make_question(), input="123456"))
+    assert (refused.status_code, list(refused.json()["errors"])) == (413, ["input"])
+
+
+def test_a_missing_field_is_named(client):
+    answer = post(client, SUBMIT, {})
+
+    assert answer.status_code == 400
+    assert set(answer.json()["errors"]) == {"question", "language", "source"}
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b"[]", b"null", b'"text"', b'{"source": "\xff"}', b"\xff\xfe", b"[" * 100_000]
+)
+def test_a_body_that_is_no_json_object_is_400(client, body):
+    answer = client.post(SUBMIT, body, content_type="application/json")
+
+    assert (answer.status_code, answer["Content-Type"]) == (400, "application/problem+json")
+
+
+def test_a_body_beyond_all_caps_is_413_and_another_media_type_415(client, settings):
+    settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 1000
+
+    assert client.post(SUBMIT, b" " * 1001, content_type="application/json").status_code == 413
+    assert client.post(SUBMIT, {"source": "x"}).status_code == 415
+
+
+def test_a_draft_is_unknown_to_learners_and_can_be_tried_by_authors(client):
+    question = make_question(state="draft")
+    author = Client()
+    author.force_login(make_author())
+
+    assert post(client, SUBMIT, program(question)).status_code == 404
+    assert post(author, SUBMIT, program(question)).status_code == 202
+
+
+def test_a_language_that_the_question_does_not_allow_is_refused_by_name(client):
+    answer = post(client, SUBMIT, program(make_question(allowed_languages=["c", "cpp"])))
+
+    assert (answer.status_code, answer.json()["errors"]) == (
+        400,
+        {"language": ["Python 3 is not allowed for this question; allowed are cpp, c."]},
+    )
+
+
+def test_too_many_submissions_in_a_minute_are_429_with_the_time_to_wait(client, settings):
+    """S2.41 (for submits)"""
+    settings.RATE_LIMITS = settings.RATE_LIMITS | {"submit": "2/minute"}
+    question = make_question()
+
+    answers = [post(client, SUBMIT, program(question)) for _ in range(3)]
+
+    assert [answer.status_code for answer in answers] == [202, 202, 429]
+    assert 1 <= int(answers[2]["Retry-After"]) <= 61
+    assert answers[2].json()["code"] == "rate_limited"
+    assert Submission.objects.count() == 2
+
+
+def test_no_learner_can_write_a_result(client):
+    """S0.18"""
+    address = post(client, SUBMIT, program(make_question()))["Location"]
+
+    for method in (client.put, client.patch, client.delete, client.post):
+        answer = method(address, json.dumps({"verdict": "AC"}), content_type="application/json")
+        assert answer.status_code == 405
+    assert Submission.objects.get().verdict is None
+
+
+@pytest.mark.parametrize("query", [{"after": "x"}, {"after": "-1"}, {"after": "99999999999999"}])
+def test_a_bad_number_to_start_from_is_400(client, query):
+    address = post(client, SUBMIT, program(make_question()))["Location"]
+
+    assert client.get(address + "events/", query).status_code == 400
+
+
+def test_a_bad_filter_is_400_naming_it(client):
+    answer = client.get(SUBMIT, {"kind": "nonsense"})
+
+    assert (answer.status_code, list(answer.json()["errors"])) == (400, ["kind"])

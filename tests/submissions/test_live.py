@@ -1,0 +1,157 @@
+"""The websocket of a submission, through the real ASGI application and the real channel layer."""
+
+import asyncio
+from importlib import import_module
+
+import pytest
+from asgiref.sync import sync_to_async
+from channels.testing import WebsocketCommunicator
+from django.conf import settings
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+
+from execution import languages
+from execution.types import Finished, Judged, Run, Verdict
+from judgeplatform.asgi import application
+from submissions import judging, lifecycle
+from submissions.models import Submission
+from tests.factories import make_question, make_user
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def session_cookie(user) -> str:
+    store = import_module(settings.SESSION_ENGINE).SessionStore()
+    store[SESSION_KEY] = str(user.pk)
+    store[BACKEND_SESSION_KEY] = "django.contrib.auth.backends.ModelBackend"
+    store[HASH_SESSION_KEY] = user.get_session_auth_hash()
+    store.save()
+    return f"{settings.SESSION_COOKIE_NAME}={store.session_key}"
+
+
+def socket(submission_id, cookie: str = "", after: int = 0, origin: str = "http://127.0.0.1:8000"):
+    headers = [(b"origin", origin.encode()), (b"host", b"127.0.0.1:8000"), (b"cookie", cookie.encode())]
+    return WebsocketCommunicator(application, f"/ws/submissions/{submission_id}/?after={after}", headers)
+
+
+def submit(user) -> Submission:
+    return judging.submit(
+        user=user, question=make_question(), language=languages.get("python"), source="print(3)"
+    )
+
+
+def judge_one_case(submission: Submission) -> lifecycle.Claim:
+    claim = lifecycle.claim(submission.pk, revision="r", cases_total=2)
+    case = submission.question.testcases.values_for_judging()[0]
+    lifecycle.record_case(claim, case, Judged(1, Run(failure=None), Verdict.AC, points=1))
+    return claim
+
+
+def follow(scenario):
+    """Run an async scenario from a synchronous test, whose rows it shares."""
+    return asyncio.run(asyncio.wait_for(scenario(), 20))
+
+
+def test_who_connects_gets_what_was_before_then_what_happens_and_then_the_end():
+    """S0.21, S1.38 (in part): every change arrives, once and in order."""
+    learner = make_user()
+    submission, cookie = submit(learner), session_cookie(learner)
+
+    async def scenario():
+        live = socket(submission.pk, cookie)
+        assert (await live.connect())[0]
+        first = await live.receive_json_from()
+        claim = await sync_to_async(judge_one_case)(submission)
+        await sync_to_async(lifecycle.finish)(claim, Finished(Verdict.AC, None))
+        rest = [await live.receive_json_from() for _ in range(3)]
+        return [first, *rest], await live.receive_output()
+
+    messages, closed = follow(scenario)
+
+    assert [message["seq"] for message in messages] == [1, 2, 3, 4]
+    assert [message["status"] for message in messages] == ["queued", "running", "running", "done"]
+    assert messages[2]["case"]["verdict"] == "AC"
+    assert [message["final"] for message in messages] == [False, False, False, True]
+    assert closed == {"type": "websocket.close", "code": 1000}
+
+
+def test_who_reconnects_gets_only_what_was_missed():
+    learner = make_user()
+    submission, cookie = submit(learner), session_cookie(learner)
+    judge_one_case(submission)
+
+    async def scenario():
+        live = socket(submission.pk, cookie, after=2)
+        await live.connect()
+        message = await live.receive_json_from()
+        assert await live.receive_nothing()
+        await live.disconnect()
+        return message
+
+    assert follow(scenario)["seq"] == 3
+
+
+def test_what_the_channel_layer_loses_arrives_all_the_same(monkeypatch):
+    """The layer is a hint; the database is asked again."""
+    from submissions import consumers
+
+    monkeypatch.setattr(consumers, "ASK_AGAIN_S", 0.1)
+    learner = make_user()
+    submission, cookie = submit(learner), session_cookie(learner)
+
+    async def scenario():
+        live = socket(submission.pk, cookie, after=1)
+        await live.connect()
+        await sync_to_async(Submission.objects.filter(pk=submission.pk).update)(seq=2)
+        await sync_to_async(submission.events.create)(
+            seq=2, type="status", payload={"final": False, "status": "queued"}
+        )
+        message = await live.receive_json_from(timeout=5)
+        await live.disconnect()
+        return message
+
+    assert follow(scenario)["seq"] == 2
+
+
+@pytest.mark.parametrize(
+    ("who", "code"), [("nobody", 4401), ("a stranger", 4404), ("the owner of another", 4404)]
+)
+def test_who_may_not_see_it_is_accepted_and_closed_with_a_code(who, code):
+    """S4.10, S4.19 (in part): a close before accept would reach browsers without a code."""
+    submission = submit(make_user())
+    stranger = make_user()
+    submit(stranger)
+    cookie = "" if who == "nobody" else session_cookie(stranger)
+
+    async def scenario():
+        live = socket(submission.pk, cookie)
+        assert (await live.connect())[0]
+        return await live.receive_output()
+
+    assert follow(scenario) == {"type": "websocket.close", "code": code}
+
+
+def test_a_page_of_another_site_is_not_let_in():
+    learner = make_user()
+    submission, cookie = submit(learner), session_cookie(learner)
+
+    async def scenario():
+        return await socket(submission.pk, cookie, origin="http://evil.example").connect()
+
+    assert follow(scenario)[0] is False
+
+
+@pytest.mark.parametrize("sent", ["{}", "no json", '{"type": "submission.event"}'])
+def test_what_a_client_sends_is_ignored(sent):
+    learner = make_user()
+    submission, cookie = submit(learner), session_cookie(learner)
+
+    async def scenario():
+        live = socket(submission.pk, cookie)
+        await live.connect()
+        await live.receive_json_from()
+        await live.send_to(text_data=sent)
+        quiet = await live.receive_nothing()
+        await live.disconnect()
+        return quiet
+
+    assert follow(scenario)
