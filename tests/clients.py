@@ -19,7 +19,8 @@ class Learner:
         assert token, page.text
         form = {"username": username, "password": password, "csrfmiddlewaretoken": token[1]}
         answer = self.http.post(f"{url}/login/", form, headers={"Referer": f"{url}/login/"}, timeout=10)
-        assert answer.ok and "sessionid" in self.http.cookies, answer.text
+        assert answer.ok, answer.text
+        assert "sessionid" in self.http.cookies, answer.text
 
     def submit(self, question: str, language: str, source: str, kind: str = "submissions") -> str:
         """The new submission's id."""
