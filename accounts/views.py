@@ -27,10 +27,6 @@ class SignIn(LoginView):
 
 def too_many_requests(request: HttpRequest, limited: limits.Limited) -> HttpResponse:
     """The page that says when to come back."""
-    return render(
-        request,
-        "429.html",
-        {"retry_after_s": limited.retry_after_s},
-        status=429,
-        headers={"Retry-After": str(limited.retry_after_s)},
-    )
+    answer = render(request, "429.html", {"retry_after_s": limited.retry_after_s}, status=429)
+    answer["Retry-After"] = str(limited.retry_after_s)
+    return answer

@@ -11,6 +11,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from io import BytesIO
 from itertools import chain, islice, starmap, zip_longest
 from operator import eq
@@ -31,6 +32,14 @@ def check(checker: Checker, output: bytes, answer: bytes) -> Difference | None:
     """None when the output is right by the checker's rule, else how it differs."""
     if output == answer:
         return None
+    if not output.strip() and answer.strip():
+        return Difference(DifferenceClass.NO_OUTPUT, "Nothing was printed, but something was expected.")
+    same = _same_lines(output, answer)
+    difference = _compare(checker, output[same:], answer[same:])
+    return difference and _placed(difference, output.count(b"\n", 0, same))
+
+
+def _compare(checker: Checker, output: bytes, answer: bytes) -> Difference | None:
     match checker.kind:
         case CheckerKind.EXACT:
             return _explain(output, answer, eq)
@@ -45,6 +54,26 @@ def check(checker: Checker, output: bytes, answer: bytes) -> Difference | None:
             return _compare_tokens(output, answer, _Close(checker.absolute, checker.relative))
         case CheckerKind.UNORDERED_LINES:
             return _compare_unordered(output, answer)
+
+
+def _same_lines(output: bytes, answer: bytes) -> int:
+    """How many bytes at the start are whole lines that both have: no rule needs to look at these, and in large
+    data they are nearly all.
+    """
+    end = 0
+    while end < len(output) and output[end : end + BLOCK] == answer[end : end + BLOCK]:
+        end += BLOCK
+    return output.rfind(b"\n", 0, min(end, len(output), len(answer))) + 1
+
+
+def _placed(difference: Difference, before: int) -> Difference:
+    """With its place in the whole output, of which `before` lines were left out, in number and words."""
+    line = difference.line + before if difference.line or before else 0
+    where = (
+        f"Line {line}, token {difference.token}: " if difference.token else f"Line {line}: " if line else ""
+    )
+    message = f"{where}{difference.message}."
+    return replace(difference, line=line, message=message if where else message[0].upper() + message[1:])
 
 
 # --- The rules -----------------------------------------------------------------------------------------------
@@ -98,26 +127,20 @@ def _compare_tokens(output: bytes, answer: bytes, equal: Equal) -> Difference | 
 def _compare_unordered(output: bytes, answer: bytes) -> Difference | None:
     """The same lines, each as often, in any order; trailing blanks and empty lines do not count."""
     found, expected = _bag(output), _bag(answer)
-    if found == expected:
-        return None
-    if not found:
-        return _no_output()
     surplus, missing = found - expected, expected - found
+    if not surplus and not missing:
+        return None
     if not surplus:
         line = next(line for line in _lines(answer) if line in missing)
-        return Difference(DifferenceClass.TOO_SHORT, f"A line is missing: {_quote(line)}.")
+        return Difference(DifferenceClass.TOO_SHORT, f"{_quote(line)} should follow, on a line of its own")
     at, line = next((at, line) for at, line in enumerate(_lines(output), 1) if line in surplus)
     if not missing:
-        return Difference(
-            DifferenceClass.TOO_LONG, f"Line {at}: {_quote(line)} is one line too many.", line=at
-        )
+        return Difference(DifferenceClass.TOO_LONG, f"{_quote(line)} is one line too many", at)
     if _bag(output, _tidy) == _bag(answer, _tidy):
-        kind, message = DifferenceClass.WHITESPACE, f"Line {at}: only blanks differ."
-    elif _bag(output, bytes.lower) == _bag(answer, bytes.lower):
-        kind, message = DifferenceClass.LETTER_CASE, f"Line {at}: only upper and lower case differ."
-    else:
-        kind, message = DifferenceClass.VALUE, f"Line {at}: {_quote(line)} is not among the expected lines."
-    return Difference(kind, message, line=at)
+        return Difference(DifferenceClass.WHITESPACE, "only blanks differ", at)
+    if _bag(output, bytes.lower) == _bag(answer, bytes.lower):
+        return Difference(DifferenceClass.LETTER_CASE, "only upper and lower case differ", at)
+    return Difference(DifferenceClass.VALUE, f"{_quote(line)} is not among the expected lines", at)
 
 
 # --- Explaining a difference ---------------------------------------------------------------------------------
@@ -125,8 +148,6 @@ def _compare_unordered(output: bytes, answer: bytes) -> Difference | None:
 
 def _explain(output: bytes, answer: bytes, equal: Equal) -> Difference:
     """How two texts differ that the rule does not take for the same; `equal` is the rule for two tokens."""
-    if not output.strip() and answer.strip():
-        return _no_output()
     position = _first_difference(output, answer, equal)
     if position is None:
         return _only_whitespace(output, answer)
@@ -134,9 +155,8 @@ def _explain(output: bytes, answer: bytes, equal: Equal) -> Difference:
     if found is None:
         return _too_short(output, expected)
     line, token = _place(output, found)
-    where = f"Line {line}, token {token}"
     if expected is None:
-        message = f"{where}: the answer is complete here, but the output goes on with {_quote(found[0])}."
+        message = f"the answer is complete here, but the output goes on with {_quote(found[0])}"
         return Difference(DifferenceClass.TOO_LONG, message, line, token)
     if _first_difference(output.lower(), answer.lower(), equal) is None:
         kind, remark = DifferenceClass.LETTER_CASE, "only upper and lower case differ: "
@@ -146,38 +166,31 @@ def _explain(output: bytes, answer: bytes, equal: Equal) -> Difference:
         kind, remark = DifferenceClass.PRECISION, "outside the tolerance: "
     else:
         kind, remark = DifferenceClass.VALUE, ""
-    message = f"{where}: {remark}expected {_quote(expected[0])}, got {_quote(found[0])}."
+    message = f"{remark}expected {_quote(expected[0])}, got {_quote(found[0])}"
     return Difference(kind, message, line, token)
 
 
-def _no_output() -> Difference:
-    return Difference(DifferenceClass.NO_OUTPUT, "Nothing was printed, but something was expected.")
-
-
 def _too_short(output: bytes, expected: re.Match[bytes] | None) -> Difference:
-    line = output.rstrip().count(b"\n") + 1
+    line = output.rstrip().count(b"\n") + 1 if output.strip() else 0
     following = _quote(expected[0]) if expected else "more"
-    message = f"The output ends on line {line}; it is right so far, but {following} should follow."
-    return Difference(DifferenceClass.TOO_SHORT, message, line)
+    return Difference(
+        DifferenceClass.TOO_SHORT, f"the output ends; it is right so far, but {following} should follow", line
+    )
 
 
 def _only_whitespace(output: bytes, answer: bytes) -> Difference:
     """The tokens are the same, the texts are not."""
+    kind = DifferenceClass.WHITESPACE
     if output.replace(b"\r\n", b"\n") == answer.replace(b"\r\n", b"\n"):
-        message = "Only line ends differ: CRLF in one place, LF in the other."
-        return Difference(DifferenceClass.WHITESPACE, message, _first_line(output, answer, bytes))
-    trailing = _first_line(output, answer, bytes.rstrip)
-    if trailing:
-        return Difference(DifferenceClass.WHITESPACE, f"Line {trailing}: only blanks differ.", trailing)
-    line = _first_line(output, answer, bytes)
-    message = f"Line {line}: only trailing whitespace differs."
-    return Difference(DifferenceClass.WHITESPACE, message, line)
+        message = "only line ends differ, CRLF in one place and LF in the other"
+        return Difference(kind, message, _first_line(output, answer, bytes))
+    if line := _first_line(output.rstrip(), answer.rstrip(), bytes.rstrip):
+        return Difference(kind, "only blanks differ", line)
+    return Difference(kind, "only trailing whitespace differs", _first_line(output, answer, bytes))
 
 
 def _first_line(output: bytes, answer: bytes, form: Callable[[bytes], bytes]) -> int:
-    """The first line whose `form` differs, from 1; 0 if none does. Empty lines at the end do not count in a form."""
-    if form is not bytes:
-        output, answer = output.rstrip(), answer.rstrip()
+    """The first line whose `form` differs, from 1; 0 if none does."""
     pairs = zip_longest(BytesIO(output), BytesIO(answer), fillvalue=b"")
     return next((at for at, (left, right) in enumerate(pairs, 1) if form(left) != form(right)), 0)
 

@@ -217,21 +217,39 @@ class Judge0:
     ) -> Any:
         """The JSON that the server answers."""
         try:
-            response = self._session().request(
-                method,
-                self.url + path,
-                json=body,
-                timeout=timeouts or self._timeouts,
-                allow_redirects=False,  # our headers are for this server only
-            )
+            response = self._send(method, path, body, timeouts or self._timeouts)
         except requests.RequestException as error:
             raise BackendUnavailable(f"{self.url} does not answer ({type(error).__name__}).") from error
-        if not response.ok or response.is_redirect:
+        if response.status_code >= 300:
             raise self._refused(response)
         try:
             return response.json()
         except ValueError as error:
             raise self._nonsense(path.partition("?")[0]) from error
+
+    def _send(
+        self, method: str, path: str, body: Mapping[str, Any] | None, timeouts: tuple[float, float]
+    ) -> requests.Response:
+        """Once more where the connection broke: a server may close an idle one just when we use it again.
+
+        What it did take the first time runs for nobody.
+        """
+
+        def send() -> requests.Response:
+            return self._session().request(
+                method,
+                self.url + path,
+                json=body,
+                timeout=timeouts,
+                allow_redirects=False,  # our headers are for this server only
+            )
+
+        try:
+            return send()
+        except requests.ConnectTimeout:
+            raise
+        except requests.ConnectionError:
+            return send()
 
     def _session(self) -> requests.Session:
         if not hasattr(self._local, "session"):

@@ -103,8 +103,8 @@ class Client:
 
 def refusal(answer: requests.Response) -> Refused:
     """What an answer that is not the wanted one says."""
-    said = ""
+    said = "."
     if answer.headers.get("Content-Type", "").startswith("application/problem+json"):
         problem = answer.json()
-        said = f": {problem.get('detail') or problem.get('title')}"
+        said = f": {problem.get('detail') or problem['title']}"
     return Refused(f"{answer.request.path_url} answered {answer.status_code}{said}", answer.status_code)

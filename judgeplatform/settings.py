@@ -260,7 +260,10 @@ MAX_TOTAL_RUNTIME_S = number("MAX_TOTAL_RUNTIME", 120, least=1, most=86400)
 MAX_MEMORY_MIB = number("CODE_EXECUTOR_MAX_MEMORY", 256, least=16, most=65536)
 EXECUTION_TTL_S = number("EXECUTION_TTL", 3600, least=1, most=604800)
 EVENT_TTL_S = number("EVENT_TTL", 6 * 3600, least=1)
-DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * (MAX_SOURCE_BYTES + MAX_RUN_STDIN_BYTES) + 256 * 1024
+# JSON may write a byte as six; what is around source and input is small.
+MAX_BODY_BYTES = 6 * (MAX_SOURCE_BYTES + MAX_RUN_STDIN_BYTES) + 64 * 1024
+# Forms of the admin carry a statement and several programs; testcase files do not count.
+DATA_UPLOAD_MAX_MEMORY_SIZE = max(8 * 1024 * 1024, MAX_BODY_BYTES)
 
 RATE_LIMITS = {
     "submit": env.str("RATE_LIMIT_SUBMIT", default="20/minute"),

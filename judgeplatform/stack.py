@@ -2,8 +2,8 @@
 
     redis ─▶ engine ─▶ (database, static files, samples) ─▶ worker, worker-low ─▶ web ─▶ a sample is judged
 
-Redis is left out where REDIS_URL is configured, the engine where JUDGE0_URLS or CODE_EXECUTOR_HOST is. What was
-started is written to `var/up.env`, which every other command of this clone reads; it is removed at the end.
+Redis is left out where REDIS_URL is configured, the engine where other servers judge. What was started
+is written to `var/up.env`, which every other command of this clone reads; it is removed at the end.
 """
 
 import fcntl
@@ -26,6 +26,9 @@ from judgeplatform.supervisor import Service
 
 WEB, WORKERS, ENGINE, REDIS = 3, 2, 1, 0
 """Ranks: the web ends first, Redis last."""
+
+NAMES_OF_BACKENDS = ("JUDGE0_URLS", "CODE_EXECUTOR_HOST", "CODE_EXECUTOR_PORT")
+"""Variables of which any one says that other servers judge."""
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
@@ -153,7 +156,7 @@ class Stack:
 
     @property
     def brings_engine(self) -> bool:
-        return "JUDGE0_URLS" not in self.operators and not self.operators.get("CODE_EXECUTOR_HOST")
+        return not any(name in self.operators for name in NAMES_OF_BACKENDS)
 
     @property
     def public_url(self) -> str:

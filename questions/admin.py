@@ -9,6 +9,7 @@ from uuid import UUID
 
 from django.contrib import admin, messages
 from django.contrib.admin.actions import delete_selected
+from django.contrib.admin.options import IS_POPUP_VAR
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import models
 from django.db.models import Count, ProtectedError, Q, QuerySet, Sum
@@ -171,7 +172,7 @@ class QuestionAdmin(admin.ModelAdmin[Question]):
         try:
             return JsonResponse({"html": statements.render(request.POST.get("statement", ""))})
         except statements.StatementRefused as refused:
-            return JsonResponse({"error": str(refused)}, status=400)
+            return JsonResponse({"error": str(refused)})  # while somebody types this is no bad request
 
     def render_change_form(
         self,
@@ -212,18 +213,20 @@ class QuestionAdmin(admin.ModelAdmin[Question]):
     def response_add(
         self, request: HttpRequest, question: Question, post_url_continue: str | None = None
     ) -> HttpResponse:
+        answer = super().response_add(request, question, post_url_continue)
         if "_publish" in request.POST:
             self._take(request, "publish", question)
-        if "_save" in request.POST or "_publish" in request.POST:
-            # What comes next is its testcases, and the way to them is on its page.
-            return redirect("admin:questions_question_change", question.pk)
-        return super().response_add(request, question, post_url_continue)
+        if {"_continue", "_addanother", IS_POPUP_VAR} & request.POST.keys():
+            return answer
+        # What comes next is its testcases, and the way to them is on its page.
+        return redirect("admin:questions_question_change", question.pk)
 
     def response_change(self, request: HttpRequest, question: Question) -> HttpResponse:
-        if "_publish" in request.POST:
-            self._take(request, "publish", question)
-            return redirect("admin:questions_question_change", question.pk)
-        return super().response_change(request, question)
+        answer = super().response_change(request, question)
+        if "_publish" not in request.POST:
+            return answer
+        self._take(request, "publish", question)
+        return redirect("admin:questions_question_change", question.pk)
 
     # --- deletion ---
 
@@ -264,10 +267,8 @@ class TestCaseAdmin(admin.ModelAdmin[TestCase]):
         "input_preview",
         "answer_size",
         "answer_preview",
-        "note",
     )
     list_editable = ("order", "visibility", "group", "points")
-    list_filter = ("visibility",)
     # 100 rows of 6 fields stay below DATA_UPLOAD_MAX_NUMBER_FIELDS
     list_per_page = 100
     list_max_show_all = 150

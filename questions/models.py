@@ -12,8 +12,8 @@ from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models, transaction
-from django.db.models import Exists, F, OuterRef
-from django.db.models.functions import Now, Substr
+from django.db.models import Exists, F, OuterRef, Value
+from django.db.models.functions import Coalesce, Now, Substr
 from django.urls import reverse
 
 from accounts.models import User
@@ -33,6 +33,11 @@ from questions import statements
 PREVIEW_BYTES = 60
 
 
+def _first_bytes(field: str, count: int) -> Coalesce:
+    """Cut off by the database; SQLite gives NULL for no bytes at all."""
+    return Coalesce(Substr(field, 1, count), Value(b""), output_field=models.BinaryField())
+
+
 class BlobQuerySet(models.QuerySet["Blob"]):
     def unused(self) -> Self:
         """Those that no testcase refers to."""
@@ -44,7 +49,7 @@ class BlobQuerySet(models.QuerySet["Blob"]):
 
     def first_bytes(self, sha256: str, count: int) -> bytes:
         """The first `count` bytes of one blob, cut off by the database."""
-        return bytes(self.values_list(Substr("data", 1, count), flat=True).get(pk=sha256))
+        return bytes(self.values_list(_first_bytes("data", count), flat=True).get(pk=sha256))
 
     def delete_unused(self, among: Iterable[str]) -> None:
         """Delete those of the hashes `among` that no testcase refers to any more.
@@ -270,8 +275,8 @@ class TestCaseQuerySet(models.QuerySet["TestCase"]):
         return self.annotate(
             input_size=F("input__size"),
             answer_size=F("answer__size"),
-            input_preview=Substr("input__data", 1, PREVIEW_BYTES),
-            answer_preview=Substr("answer__data", 1, PREVIEW_BYTES),
+            input_preview=_first_bytes("input__data", PREVIEW_BYTES),
+            answer_preview=_first_bytes("answer__data", PREVIEW_BYTES),
         )
 
     def blob_ids(self) -> set[str]:
@@ -338,6 +343,7 @@ class TestCase(models.Model):
     objects = TestCaseQuerySet.as_manager()
 
     class Meta:
+        verbose_name = "testcase"
         ordering = ["question", "-visibility", "order", "pk"]
         indexes = [models.Index(fields=["question", "visibility", "order"], name="testcase_in_order")]
         constraints = [

@@ -94,7 +94,7 @@ def _align_by_class(state: StateCore) -> None:
     """Table cells carry their alignment as a style, which a strict page does not apply."""
     for token in state.tokens:
         if token.type in ("th_open", "td_open") and (style := token.attrs.pop("style", "")):
-            token.attrSet("class", "align-" + str(style).removeprefix("text-align:"))
+            token.attrSet("class", str(style).removeprefix("text-align:"))
 
 
 def _markdown() -> MarkdownIt:
@@ -134,7 +134,7 @@ _MATH_ATTRIBUTES = _words(
 _CLASS_PREFIX = "hl-"
 _FORMATTER = HtmlFormatter(nowrap=True, classprefix=_CLASS_PREFIX)
 _CLASSES = {_CLASS_PREFIX + name for name in STANDARD_TYPES.values() if name} | _words(
-    """math inline block math-error align-left align-center align-right
+    """math inline block math-error left center right
     footnote-ref footnotes-sep footnotes footnotes-list footnote-item footnote-backref"""
 )
 _FOOTNOTE_ID = re.compile(r"fn(ref)?\d+(:\d+)?")

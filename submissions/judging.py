@@ -213,13 +213,12 @@ def _judge(claim: lifecycle.Claim, work: Work) -> None:
             match step:
                 case Submitted():
                     lifecycle.record_placement(claim, step)
+                    connection.close()  # a backend works now: there may be more judgings than connections
                 case Judged():
                     lifecycle.record_case(claim, cases[step.index], step)
                 case Finished():
                     lifecycle.finish(claim, step)
                     logger.info("%s %s: %s", claim.kind, claim.submission_id, step.verdict)
-            # A connection is not held while a backend works: there may be more judgings than connections.
-            connection.close()
     except (BackendUnavailable, BackendBusy) as error:
         logger.warning("submission %s: %s", claim.submission_id, error)
         if claim.kind == Submission.Kind.RUN:

@@ -12,7 +12,7 @@ from submissions.serializers import TooLarge
 
 
 class BoundedJSONParser(JSONParser):
-    """JSON of at most DATA_UPLOAD_MAX_MEMORY_SIZE bytes; DRF itself would read a body of any size."""
+    """JSON of at most MAX_BODY_BYTES; DRF itself would read a body of any size."""
 
     def parse(
         self,
@@ -20,7 +20,7 @@ class BoundedJSONParser(JSONParser):
         media_type: str | None = None,
         parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
-        cap = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        cap = settings.MAX_BODY_BYTES
         body = stream.read(cap + 1)
         if len(body) > cap:
             raise TooLarge("body", f"The request body is too large; at most {cap} bytes are allowed.")

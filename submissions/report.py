@@ -108,7 +108,7 @@ def of(submission: Submission, chosen_index: int | None = None) -> Report:
         explanation=submission.message or REASONS.get(submission.reason, ""),
         strips=_strips(submission, results),
         chosen_index=chosen_index,
-        chosen=_chosen(submission, results[chosen_index]) if chosen_index else None,
+        chosen=_chosen(submission, shown, results[chosen_index]) if chosen_index else None,
         compile_output=lines.with_places(words, source_file) if words else None,
     )
 
@@ -185,7 +185,9 @@ def _strips(submission: Submission, results: dict[int, dict[str, Any]]) -> list[
     is_run = submission.kind == Submission.Kind.RUN
     question = submission.question
     public = 0 if question is None else question.testcases.public().count()
-    public_cells, own_cells, hidden_cells = [], [], []
+    public_cells: list[Cell] = []
+    own_cells: list[Cell] = []
+    hidden_cells: list[Cell] = []
     for index in range(1, submission.cases_total + 1):
         case = results.get(index)
         is_public = case["public"] if case else is_run or index <= public
@@ -229,11 +231,11 @@ def _cell(submission: Submission, index: int, case: dict[str, Any] | None, kind:
     return Cell(index, verdict, f"Case {index}, {kind}: {words}", is_failure)
 
 
-def _chosen(submission: Submission, case: dict[str, Any]) -> Chosen:
+def _chosen(submission: Submission, shown: dict[str, Any], case: dict[str, Any]) -> Chosen:
     checker = CheckerKind(submission.question.checker) if submission.question else CheckerKind.TOKENS
-    has_texts = "output" in case
+    has_texts = "output" in case and shown["source"] is not None  # a run's texts go with its source
     is_wrong = case["verdict"] == Verdict.WA
-    answer, output = case.get("answer"), case.get("output", "")
+    answer, output = case.get("answer") if has_texts else None, case.get("output", "")
     compared = answer is not None and is_wrong
     source_file = languages.get(submission.language).source_file
     return Chosen(

@@ -139,14 +139,14 @@ def _by_field(error: ValidationError) -> dict[str, list[str]]:
 
 
 def _first_draft(request: HttpRequest, question: Question) -> Draft:
-    """The program of one's submission named by `?from=`; else the starter code of the language used last."""
-    attempts = Submission.objects.visible_to(request.user).graded().filter(question=question)
+    """The program of the submission named by `?from=`; else the starter code of the language used last."""
     wanted = _uuid(request.GET.get("from", ""))
     if wanted:
+        attempts = Submission.objects.visible_to(request.user).graded().filter(question=question)
         attempt = get_object_or_404(attempts, pk=wanted)
         return Draft(languages.get(attempt.language), attempt.source, is_given=True)
     offered = question.languages()
-    last = attempts.filter(user_id=request.user.pk).values_list("language", flat=True).first()
+    last = _attempts(request.user, question).values_list("language", flat=True).first()
     language = next((one for one in offered if one.slug == last), offered[0])
     return Draft(language, _starters(question).get(language.slug, ""))
 
@@ -217,12 +217,11 @@ def _page_data(user: User | AnonymousUser, question: Question, draft: Draft) -> 
 
 
 def _attempts(user: User | AnonymousUser, question: Question) -> QuerySet[Submission]:
-    return (
-        Submission.objects.visible_to(user)
-        .graded()
-        .filter(question=question, user_id=user.pk)
-        .defer("source", "compile_output")
-    )
+    """One's own graded submissions, newest first; no code is loaded."""
+    if not user.is_authenticated:
+        return Submission.objects.none()
+    own = Submission.objects.graded().filter(question=question, user=user)
+    return own.defer("source", "compile_output")
 
 
 @require_safe

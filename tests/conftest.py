@@ -14,6 +14,7 @@ import pytest
 import requests
 from django.conf import settings
 
+from judgeplatform.stack import free_port
 from submissions import judging
 from submissions.connections import redis_client
 from submissions.worker import make_worker
@@ -121,7 +122,7 @@ class Stack:
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """`manage.py up` with the sample questions, started once for all tests that need a whole platform."""
-    running = RunningPlatform(tmp_path_factory.mktemp("stack") / "var", environment.free_port())
+    running = RunningPlatform(tmp_path_factory.mktemp("stack") / "var", free_port())
     try:
         running.wait_for("is ready")
         yield Stack(running, learner=_login_of("learner", running), author=_login_of("author", running))

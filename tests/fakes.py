@@ -112,7 +112,9 @@ UPPER_BOUNDS = {
 
 @dataclass(frozen=True)
 class Result:
-    """What a program shows, in Judge0's words. `takes_s` is how long it is "Processing"; `engine` is only shown by a
+    """What a program shows, in Judge0's words; nothing keeps a test from saying nonsense.
+
+    `takes_s` is how long it is "Processing"; `engine` is only shown by a
     server that is said to be our engine.
     """
 
@@ -120,12 +122,12 @@ class Result:
     stdout: bytes = b""
     stderr: bytes = b""
     compile_output: bytes | None = None
-    exit_code: int | None = 0
+    exit_code: Any = 0
     exit_signal: int | None = None
     message: str | None = None
     time: str | None = "0.016"
     wall_time: str | None = "0.030"
-    memory: int | None = 3492
+    memory: Any = 3492
     takes_s: float = 0.0
     engine: Mapping[str, Any] | None = None
 
@@ -221,6 +223,9 @@ class FakeJudge0:
         self.auth_token = auth_token
         self.engine = engine
         self.workers = [{"queue": "1.13.1", "size": 0, "available": 2, "idle": 2, "working": 0, "paused": 0}]
+        self.stuck_at: int | None = None  # a status that every token shows for ever
+        self.is_forgetful = False  # every token is unknown as soon as it was given
+        self.refuse: Callable[[bytes], dict[str, list[str]] | None] = lambda stdin: None  # errors of an item
         self.requests: list[Request] = []
         self.runs: list[tuple[bytes, bytes]] = []
         self.submissions: dict[str, _Submission] = {}
@@ -316,6 +321,7 @@ class FakeJudge0:
         for name, bound in UPPER_BOUNDS.items():
             if item.get(name, 0) > self.config[bound]:
                 errors[name] = [f"must be less than or equal to {self.config[bound]}"]
+        errors |= self.refuse(stdin) or {}
         if errors:
             return dict(errors)
         submission = _Submission(str(uuid.uuid4()), item, source, stdin)
@@ -327,7 +333,7 @@ class FakeJudge0:
     def _show(self, token: str, fields: Sequence[str], *, is_base64: bool) -> dict[str, Any] | None:
         """UnicodeDecodeError for bytes asked for as plain text."""
         submission = self.submissions.get(token)
-        if submission is None:
+        if submission is None or self.is_forgetful:
             return None
         status, result = self._proceed(submission)
         language = submission.body["language_id"]
@@ -357,6 +363,8 @@ class FakeJudge0:
 
     def _proceed(self, submission: _Submission) -> tuple[int, Result | None]:
         """One look: In Queue, Processing, and then the result, once the program has taken its time."""
+        if self.stuck_at:
+            return self.stuck_at, None
         submission.looks += 1
         if submission.looks <= self.looks:
             return (1 if submission.looks == 1 else 2), None
@@ -465,6 +473,7 @@ class _Server(ThreadingHTTPServer):
 def _handler(fake: FakeJudge0) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        wbufsize = -1  # headers and body in one packet: else each answer waits 40 ms for an acknowledgement
 
         def do_GET(self) -> None:
             self._answer("GET")

@@ -26,7 +26,10 @@ print(3)
 """
 SPIN = "int main(){volatile unsigned x = 0; for (;;) x++;}"
 CRASH = "int main(){volatile int *p = 0; *p = 1;}"
-FLOOD = "#include <stdio.h>\nint main(){for (int i = 0; i < 100 * 1024; i++) for (int j = 0; j < 1024; j++) putchar(65);}"
+FLOOD = """
+#include <stdio.h>
+int main() { for (int i = 0; i < 100 << 20; i++) putchar(65); }
+"""
 TOUCH_2_GB = """
 #include <stdlib.h>
 #include <string.h>

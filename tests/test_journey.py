@@ -6,6 +6,7 @@ finds step by step; the page follows by numbered events. Whatever dies on the wa
 
 import uuid
 from datetime import timedelta
+from decimal import Decimal
 from threading import Thread
 
 import pytest
@@ -212,7 +213,9 @@ def claim(submission: Submission) -> lifecycle.Claim:
 
 
 def ran(index: int, verdict: Verdict = Verdict.AC) -> Judged:
-    return Judged(index, Run(failure=None, time_ms=7, memory_kib=900), verdict, points=1, backend="http://b")
+    return Judged(
+        index, Run(failure=None, time_ms=7, memory_kib=900), verdict, points=Decimal(1), backend="http://b"
+    )
 
 
 def test_when_a_worker_dies_its_submission_is_judged_by_another_and_finished_cases_are_not_run_again(

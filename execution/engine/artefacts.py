@@ -69,9 +69,7 @@ class ArtefactCache:
         return len(self._entries)
 
     @contextlib.asynccontextmanager
-    async def use(
-        self, name: str, compile_it: Callable[[], Awaitable[Compiled]]
-    ) -> AsyncIterator[Artefact]:
+    async def use(self, name: str, compile_it: Callable[[], Awaitable[Compiled]]) -> AsyncIterator[Artefact]:
         """The artefact `name`, made by `compile_it` if nobody has or is about to.
 
         It stays on disk while the context lasts. What `compile_it` raises is raised in everybody

@@ -90,9 +90,7 @@ _BOUNDS = (
         is_integer=True,
     ),
     _Bound("stack_limit", config.STACK_LIMIT_KIB, config.MAX_STACK_LIMIT_KIB, is_integer=True),
-    _Bound(
-        "max_processes_and_or_threads", config.PROCESSES, config.MAX_PROCESSES, None, is_integer=True
-    ),
+    _Bound("max_processes_and_or_threads", config.PROCESSES, config.MAX_PROCESSES, None, is_integer=True),
     _Bound("max_file_size", config.FILE_SIZE_KIB, config.MAX_FILE_SIZE_KIB, is_integer=True),
 )
 
@@ -108,9 +106,7 @@ _REFUSED: tuple[tuple[str, Callable[[object], bool], str], ...] = (
 )  # fmt: skip
 
 
-def parse(
-    body: Mapping[str, object], languages: Mapping[int, Language], *, is_base64: bool
-) -> Parameters:
+def parse(body: Mapping[str, object], languages: Mapping[int, Language], *, is_base64: bool) -> Parameters:
     """The parameters in `body`. Raises Invalid or NotUtf8.
 
     `is_base64` is about source_code, stdin and expected_output.

@@ -221,11 +221,16 @@ async def _serve(parts: Parts, listener: socket.socket, say: Say) -> None:
         announce,
     )
 
+    loop = asyncio.get_running_loop()
+    closing: list[asyncio.Task[None]] = []
+
     def stop() -> None:
+        closing.append(loop.create_task(parts.queue.close()))  # lets go of requests that wait
         server.should_exit = True
 
     _on_stop_signals(stop)
     await server.serve(sockets=[listener])
+    await asyncio.gather(*closing)
 
 
 def _on_stop_signals(act: Callable[[], object]) -> None:

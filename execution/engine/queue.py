@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 
 from . import config
 from .parameters import Parameters
-from .verdict import IN_QUEUE, PROCESSING, Judge, Result
+from .verdict import IN_QUEUE, INTERNAL_ERROR, PROCESSING, Judge, Result
 
 
 class Full(Exception):
@@ -81,6 +81,7 @@ class SubmissionQueue:
         self._finished: OrderedDict[str, Submission] = OrderedDict()
         self._finished_bytes = 0
         self._tasks: set[asyncio.Task[None]] = set()
+        self._is_closing = False
 
     @property
     def waiting(self) -> int:
@@ -88,7 +89,7 @@ class SubmissionQueue:
 
     def check_room(self, count: int) -> None:
         """Raises Full when `count` more could not wait."""
-        if self.waiting + count > self._max_waiting:
+        if self._is_closing or self.waiting + count > self._max_waiting:
             raise Full
         if sum(submission.size for submission in self._unfinished.values()) > config.MAX_WAITING_BYTES:
             raise Full
@@ -111,17 +112,22 @@ class SubmissionQueue:
             self._finished_bytes -= submission.size
 
     async def close(self) -> None:
-        """Kill what runs and drop what waits."""
+        """Kill what runs and drop what waits; whoever waits for a result gets "internal error"."""
+        self._is_closing = True
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        for submission in list(self._unfinished.values()):
+            self._finish(submission, Result(INTERNAL_ERROR, message="The engine was stopped."))
 
     async def _work_on(self, submission: Submission, client: str) -> None:
         def started() -> None:
             submission.status = PROCESSING
 
-        result = await self._judge.judge(submission.parameters, client, started)
+        self._finish(submission, await self._judge.judge(submission.parameters, client, started))
+
+    def _finish(self, submission: Submission, result: Result) -> None:
         submission.result, submission.status = result, result.status
         submission.finished_at = datetime.now(UTC)
         submission.expires = time.monotonic() + config.KEPT_SECONDS

@@ -32,9 +32,7 @@ DEFAULT_FIELDS = (
 )
 
 _NOT_JUDGED = Result(status=0)
-_NO_FACTS = Facts(
-    killed=None, signal=None, oom=False, stdout_truncated=False, stderr_truncated=False
-)
+_NO_FACTS = Facts(killed=None, signal=None, oom=False, stdout_truncated=False, stderr_truncated=False)
 
 
 def chosen_fields(wanted: str | None) -> tuple[str, ...]:
@@ -50,9 +48,7 @@ def chosen_fields(wanted: str | None) -> tuple[str, ...]:
     return tuple(_FIELDS if "*" in names else (name for name in _FIELDS if name in names))
 
 
-def represent(
-    submission: Submission, fields: tuple[str, ...], *, is_base64: bool
-) -> dict[str, object]:
+def represent(submission: Submission, fields: tuple[str, ...], *, is_base64: bool) -> dict[str, object]:
     """The JSON object of a submission. Raises wire.NotText for bytes asked for as plain text."""
     encode = wire.encode_base64 if is_base64 else wire.plain_text
     return {name: _FIELDS[name](submission, encode) for name in fields}

@@ -20,11 +20,13 @@ import json
 import logging
 import os
 import signal
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from . import seccomp
-from .cgroups import Cgroups, Group
+from .cgroups import Cgroups, Group, Usage
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +36,7 @@ _MAX_INODES = 50_000
 _SANDBOX_UID = 65534
 _PASSWD = b"nobody:x:65534:65534:nobody:/box:/usr/sbin/nologin\n"
 _ETC = ("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives", "localtime")
+_TMP, _SHM = "/tmp", "/dev/shm"  # noqa: S108 - the sandbox's own
 _DEVICES = ("null", "zero", "full", "random", "urandom")
 
 # Without a memory cgroup, what sockets and pipes buffer is only bounded by these.
@@ -123,6 +126,39 @@ class _Report:
     copied: int
 
 
+@dataclass(frozen=True)
+class _Channels:
+    """Descriptors of the files a run reads from and writes to, and of box init's report."""
+
+    stdin: int
+    stdout: int
+    stderr: int
+    """The same file as stdout where they are merged."""
+    collected: int
+    status: int
+    status_writer: int
+
+    @classmethod
+    @contextlib.contextmanager
+    def open(cls, job: Job) -> Iterator[Self]:
+        with contextlib.ExitStack() as opened:
+
+            def keep(descriptor: int) -> int:
+                opened.callback(os.close, descriptor)
+                return descriptor
+
+            stdout = keep(_output_file("stdout"))
+            status, status_writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+            yield cls(
+                stdin=keep(_sealed_file("stdin", job.stdin)),
+                stdout=stdout,
+                stderr=stdout if job.merge_stderr else keep(_output_file("stderr")),
+                collected=keep(_output_file("collected")),
+                status=keep(status),
+                status_writer=keep(status_writer),
+            )
+
+
 class Sandbox:
     """Runs jobs; must live in the thread that lives as long as the process.
 
@@ -146,8 +182,10 @@ class Sandbox:
         except OSError as error:
             raise SandboxFailed(f"no cgroup: {error}") from error
         try:
-            with contextlib.ExitStack() as descriptors:
-                return await self._run_in(group, job, slot, descriptors)
+            with _Channels.open(job) as channels:
+                pid = self._spawn(job, slot, group, channels)
+                await _wait_for(pid, job.limits.wall_ms / 1000 + _BACKSTOP_S)
+                return _outcome(job, channels, group.usage())
         except OSError as error:
             raise SandboxFailed(str(error)) from error
         finally:
@@ -156,91 +194,48 @@ class Sandbox:
             except OSError as error:
                 logger.error("sandbox: %s", error)
 
-    async def _run_in(
-        self, group: Group, job: Job, slot: int, descriptors: contextlib.ExitStack
-    ) -> Outcome:
-        def keep(descriptor: int) -> int:
-            descriptors.callback(os.close, descriptor)
-            return descriptor
-
-        stdin = keep(_sealed_file("stdin", job.stdin))
-        stdout = keep(_output_file("stdout"))
-        stderr = stdout if job.merge_stderr else keep(_output_file("stderr"))
-        collected = keep(_output_file("collected")) if job.collect else None
-        status, status_writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-        keep(status)
+    def _spawn(self, job: Job, slot: int, group: Group, channels: _Channels) -> int:
+        """Start the chain; its pid. What it inherits is closed on our side."""
         with contextlib.ExitStack() as inherited:
 
-            def hand_on(descriptor: int) -> int:
+            def hand_on(descriptor: int) -> str:
                 inherited.callback(os.close, descriptor)
                 os.set_inheritable(descriptor, True)
-                return descriptor
+                return str(descriptor)
 
-            hand_on(status_writer)
-            init = self._init_options(job, status_writer)
+            init = self._init_options(job)
+            init += ["-s", hand_on(os.dup(channels.status_writer))]
             cpu_counter = group.open_cpu_counter()
             if cpu_counter is not None:
-                init += ["-g", str(hand_on(cpu_counter))]
-            if collected is not None:
-                copy = hand_on(os.dup(collected))
-                init += ["-o", str(copy), "-f", str(job.collect), "-b", str(job.limits.file_bytes)]
+                init += ["-g", hand_on(cpu_counter)]
+            if job.collect is not None:
+                init += ["-o", hand_on(os.dup(channels.collected)), "-f", job.collect]
+                init += ["-b", str(job.limits.file_bytes)]
             files = [
                 (path, hand_on(_sealed_file("file", data)))
                 for path, data in (("/etc/passwd", _PASSWD), *job.files)
             ]
-            options = [*_bwrap_options(job, files, self._box)]
-            options += ["--seccomp", str(hand_on(_sealed_file("filter", self._filter)))]
+            options = _bwrap_options(job, files, self._box)
+            options += ["--seccomp", hand_on(_sealed_file("filter", self._filter))]
             listed = b"".join(os.fsencode(option) + b"\0" for option in options)
             arguments = hand_on(_sealed_file("arguments", listed))
             outer = group.outer_options()
             if self._first_uid is not None:
                 outer += ["-u", str(self._first_uid + slot)]
-            command = [self._box, "outer", *outer, "--", self._bwrap, "--args", str(arguments), "--"]
+            command = [self._box, "outer", *outer, "--", self._bwrap, "--args", arguments, "--"]
             command += ["/.init", "init", *init, "--", *job.argv]
-            pid = os.posix_spawn(
+            return os.posix_spawn(
                 self._box,
                 command,
                 {},
                 file_actions=[
-                    (os.POSIX_SPAWN_DUP2, stdin, 0),
-                    (os.POSIX_SPAWN_DUP2, stdout, 1),
-                    (os.POSIX_SPAWN_DUP2, stderr, 2),
+                    (os.POSIX_SPAWN_DUP2, channels.stdin, 0),
+                    (os.POSIX_SPAWN_DUP2, channels.stdout, 1),
+                    (os.POSIX_SPAWN_DUP2, channels.stderr, 2),
                 ],
             )
-        await _wait_for(pid, job.limits.wall_ms / 1000 + _BACKSTOP_S)
-        report = await _read_report(status)
-        usage = group.usage()
-        if report is None:
-            if usage.oom_kills:
-                return _died_of_memory(job)
-            raise SandboxFailed(_complaint(stderr))
-        memory_kib = usage.memory_kib if usage.memory_kib is not None else report.peak_kib
-        killed = Killed(report.killed) if report.killed else None
-        out, out_truncated = _read_output(stdout, job.limits.file_bytes)
-        err, err_truncated = (
-            (b"", False) if job.merge_stderr else _read_output(stderr, job.limits.file_bytes)
-        )
-        return Outcome(
-            exit_code=report.exit,
-            signal=report.signal or None,
-            exec_errno=report.exec_errno,
-            killed=killed,
-            oom=usage.oom_kills > 0 or killed is Killed.MEMORY,
-            cpu_ms=report.cpu_us / 1000,
-            wall_ms=report.wall_us / 1000,
-            memory_kib=job.limits.memory_kib if usage.oom_kills else memory_kib,
-            stdout=out,
-            stderr=err,
-            stdout_truncated=out_truncated,
-            stderr_truncated=err_truncated,
-            collected=(
-                _read_all(collected, report.copied)
-                if collected is not None and report.copied >= 0
-                else None
-            ),
-        )
 
-    def _init_options(self, job: Job, status: int) -> list[str]:
+    def _init_options(self, job: Job) -> list[str]:
         limits = job.limits
         counted = self._cgroups.counts_memory
         processes = limits.processes if counted else min(limits.processes, _UNCOUNTED_PROCESSES)
@@ -253,8 +248,7 @@ class Sandbox:
             "memlock": 65536,
             "msgqueue": 0,
         }
-        options = ["-s", str(status), "-w", str(limits.wall_ms), "-t", str(limits.cpu_ms)]
-        options += ["-i", str(_MAX_INODES)]
+        options = ["-w", str(limits.wall_ms), "-t", str(limits.cpu_ms), "-i", str(_MAX_INODES)]
         if limits.cpu_ms:  # should box init ever fail to look: a backstop in whole seconds
             seconds = limits.cpu_ms // 1000 + 2
             options += ["-l", f"cpu={seconds}:{seconds + 1}"]
@@ -266,14 +260,14 @@ class Sandbox:
         return options
 
 
-def _bwrap_options(job: Job, files: list[tuple[str, int]], box: str) -> list[str]:
+def _bwrap_options(job: Job, files: list[tuple[str, str]], box: str) -> list[str]:
     scratch = str(job.limits.scratch_bytes)
     options = [
         "--unshare-user", "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts",
         "--unshare-cgroup-try", "--die-with-parent", "--new-session", "--as-pid-1",
         "--uid", str(_SANDBOX_UID), "--gid", str(_SANDBOX_UID), "--hostname", "box", "--clearenv",
         "--setenv", "PATH", "/usr/local/bin:/usr/bin:/bin", "--setenv", "HOME", "/box",
-        "--setenv", "LANG", "C.UTF-8", "--setenv", "TMPDIR", "/tmp",
+        "--setenv", "LANG", "C.UTF-8", "--setenv", "TMPDIR", _TMP,
         "--setenv", "PYTHONDONTWRITEBYTECODE", "1",
         "--ro-bind", "/usr", "/usr", *_ROOT_DIRECTORIES,
         "--proc", "/proc", "--perms", "0755", "--dir", "/etc",
@@ -286,12 +280,12 @@ def _bwrap_options(job: Job, files: list[tuple[str, int]], box: str) -> list[str
     options += [
         "--symlink", "/proc/self/fd", "/dev/fd", "--symlink", "/proc/self/fd/0", "/dev/stdin",
         "--symlink", "/proc/self/fd/1", "/dev/stdout", "--symlink", "/proc/self/fd/2", "/dev/stderr",
-        "--size", str(16 * MIB), "--perms", "1777", "--tmpfs", "/dev/shm",
-        "--size", scratch, "--perms", "1777", "--tmpfs", "/tmp",
+        "--size", str(16 * MIB), "--perms", "1777", "--tmpfs", _SHM,
+        "--size", scratch, "--perms", "1777", "--tmpfs", _TMP,
         "--size", scratch, "--perms", "0700", "--tmpfs", "/box",
     ]  # fmt: skip
     for path, descriptor in files:
-        options += ["--perms", "0444", "--file", str(descriptor), path]
+        options += ["--perms", "0444", "--file", descriptor, path]
     for source, path in job.binds:
         options += ["--ro-bind", str(source), path]
     return [*options, "--ro-bind", box, "/.init", "--remount-ro", "/", "--chdir", "/box"]
@@ -337,10 +331,6 @@ def _read_output(descriptor: int, limit: int) -> tuple[bytes, bool]:
     return data[:limit], len(data) > limit
 
 
-def _read_all(descriptor: int, size: int) -> bytes:
-    return os.pread(descriptor, size, 0)
-
-
 async def _wait_for(pid: int, timeout_s: float) -> None:
     """Wait until `pid`, our child, has ended; kill it after `timeout_s`, or when we are cancelled."""
     loop = asyncio.get_running_loop()
@@ -360,7 +350,43 @@ async def _wait_for(pid: int, timeout_s: float) -> None:
         os.waitpid(pid, 0)
 
 
-async def _read_report(status: int) -> _Report | None:
+def _outcome(job: Job, channels: _Channels, usage: Usage) -> Outcome:
+    """What happened, once bwrap has ended. Raises SandboxFailed if box init could not tell."""
+    report = _read_report(channels.status)
+    if report is None:
+        if usage.oom_kills:
+            return _died_of_memory(job)
+        raise SandboxFailed(_complaint(channels.stderr))
+    limit = job.limits.file_bytes
+    stdout, stdout_truncated = _read_output(channels.stdout, limit)
+    stderr, stderr_truncated = b"", False
+    if not job.merge_stderr:
+        stderr, stderr_truncated = _read_output(channels.stderr, limit)
+    killed = Killed(report.killed) if report.killed else None
+    return Outcome(
+        exit_code=report.exit,
+        signal=report.signal or None,
+        exec_errno=report.exec_errno,
+        killed=killed,
+        oom=usage.oom_kills > 0 or killed is Killed.MEMORY,
+        cpu_ms=report.cpu_us / 1000,
+        wall_ms=report.wall_us / 1000,
+        memory_kib=_memory_kib(job, report, usage),
+        stdout=stdout,
+        stderr=stderr,
+        stdout_truncated=stdout_truncated,
+        stderr_truncated=stderr_truncated,
+        collected=os.pread(channels.collected, report.copied, 0) if report.copied >= 0 else None,
+    )
+
+
+def _memory_kib(job: Job, report: _Report, usage: Usage) -> int:
+    if usage.oom_kills:
+        return job.limits.memory_kib
+    return usage.memory_kib if usage.memory_kib is not None else report.peak_kib
+
+
+def _read_report(status: int) -> _Report | None:
     """box init's report; None if it could not write one.
 
     Comes after the wait for bwrap: what is to be read is there, or never will be.
@@ -395,5 +421,3 @@ def _complaint(stderr: int) -> str:
     """What bwrap or box said; never what a program wrote."""
     first = os.pread(stderr, 300, 0).partition(b"\n")[0].decode(errors="replace")
     return first if first.startswith(("bwrap:", "box")) else "no report"
-
-

@@ -40,8 +40,12 @@ class Seat:
 
     @property
     def name(self) -> str:
-        """Marks what belongs to this seat: its cgroup, its run directory."""
-        return f"judge-engine-{os.geteuid()}-{self.number}"
+        """Marks what belongs to this seat: its cgroup, its run directory.
+
+        Seats are counted per user and network namespace; containers may share all the rest.
+        """
+        network = os.stat("/proc/self/ns/net").st_ino
+        return f"judge-engine-{network}-{os.geteuid()}-{self.number}"
 
     @property
     def first_uid(self) -> int | None:

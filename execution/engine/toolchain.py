@@ -75,9 +75,7 @@ class Recipe:
 
 RECIPES = (
     Recipe(50, "C", ("gcc", "cc", "clang"), "main.c", _HELLO_C, ("-O2", "-std=gnu17", "SOURCE", "-lm")),
-    Recipe(
-        54, "C++", ("g++", "c++", "clang++"), "main.cpp", _HELLO_CPP, ("-O2", "-std=gnu++17", "SOURCE")
-    ),
+    Recipe(54, "C++", ("g++", "c++", "clang++"), "main.cpp", _HELLO_CPP, ("-O2", "-std=gnu++17", "SOURCE")),
     Recipe(71, "Python", ("python3",), "script.py", _HELLO_PYTHON),
 )
 

@@ -95,9 +95,7 @@ class Judge:
         self._run_slot = run_slot
         self._compile_slot = compile_slot
 
-    async def judge(
-        self, parameters: Parameters, client: str, started: Callable[[], None]
-    ) -> Result:
+    async def judge(self, parameters: Parameters, client: str, started: Callable[[], None]) -> Result:
         """Judge one submission of `client`; `started` is called when it no longer only waits.
 
         Never fails: trouble with the sandbox is the result "internal error".
@@ -191,9 +189,7 @@ def _run_job(parameters: Parameters, artefact: Artefact | None) -> Job:
 def _result(parameters: Parameters, outcome: Outcome, compile_output: bytes) -> Result:
     limit_ms = 1000 * parameters.cpu_time_limit_s
     is_over_cpu = bool(limit_ms) and outcome.cpu_ms > limit_ms
-    is_over_wall = (
-        outcome.killed is Killed.WALL or outcome.wall_ms > 1000 * parameters.wall_time_limit_s
-    )
+    is_over_wall = outcome.killed is Killed.WALL or outcome.wall_ms > 1000 * parameters.wall_time_limit_s
     measured = Result(
         status=ACCEPTED,
         stdout=outcome.stdout,
@@ -272,5 +268,3 @@ def _average(results: list[Result]) -> Result:
         wall_time_s=results[-1].wall_time_s,
         memory_kib=round(sum(result.memory_kib or 0 for result in results) / count),
     )
-
-

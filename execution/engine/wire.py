@@ -91,9 +91,7 @@ def cast_language_id(value: object) -> int | None:
         return None
     digits = ""
     for character in text.strip()[:20]:
-        if not (character.isascii() and character.isdigit()) and not (
-            character == "-" and not digits
-        ):
+        if not (character.isascii() and character.isdigit()) and not (character == "-" and not digits):
             break
         digits += character
     return int(digits) if digits.strip("-") else 0

@@ -264,6 +264,7 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
+                "verbose_name": "testcase",
                 "ordering": ["question", "-visibility", "order", "pk"],
             },
         ),

@@ -31,13 +31,19 @@ class SampleCase:
 
 
 @dataclass(frozen=True)
+class StarterProgram:
+    language: str
+    source: str
+
+
+@dataclass(frozen=True)
 class SampleProgram:
-    """`verdict` is what judging it must give; starter code has none."""
+    """`verdict` is what judging it must give."""
 
     name: str
     language: str
     source: str
-    verdict: Verdict | None
+    verdict: Verdict
 
 
 @dataclass(frozen=True)
@@ -49,7 +55,7 @@ class Sample:
     fields: dict[str, Any]
     tags: tuple[str, ...]
     cases: tuple[SampleCase, ...]
-    starters: tuple[SampleProgram, ...]
+    starters: tuple[StarterProgram, ...]
     solutions: tuple[SampleProgram, ...]
 
 
@@ -68,7 +74,7 @@ def read(folder: Path) -> Sample:
         fields=fields,
         tags=tuple(tags),
         cases=tuple(_case(folder / "cases", **case) for case in cases),
-        starters=tuple(_program(path, None) for path in sorted((folder / "starter").iterdir())),
+        starters=tuple(_starter(path) for path in sorted((folder / "starter").iterdir())),
         solutions=tuple(
             _program(folder / "solutions" / name, Verdict(verdict)) for name, verdict in verdicts.items()
         ),
@@ -89,6 +95,13 @@ def _case(
     )
 
 
-def _program(path: Path, verdict: Verdict | None) -> SampleProgram:
-    language = next(one for one in languages.LANGUAGES if Path(one.source_file).suffix == path.suffix)
-    return SampleProgram(path.name, language.slug, path.read_text(), verdict)
+def _starter(path: Path) -> StarterProgram:
+    return StarterProgram(_language_of(path), path.read_text())
+
+
+def _program(path: Path, verdict: Verdict) -> SampleProgram:
+    return SampleProgram(path.name, _language_of(path), path.read_text(), verdict)
+
+
+def _language_of(path: Path) -> str:
+    return next(one.slug for one in languages.LANGUAGES if Path(one.source_file).suffix == path.suffix)

@@ -74,7 +74,10 @@ NUMBER = "is not a number"
             message("command_line_arguments", "is too long (maximum is 512 characters)"),
         ),
         ({"command_line_arguments": "a\0b"}, message("command_line_arguments", "must not contain NUL")),
-        ({"command_line_arguments": "a 'b"}, message("command_line_arguments", "has a quote that is not closed")),
+        (
+            {"command_line_arguments": "a 'b"},
+            message("command_line_arguments", "has a quote that is not closed"),
+        ),
         ({"enable_network": True}, message("enable_network", "enabling network is not allowed")),
         ({"enable_network": "abc"}, message("enable_network", "enabling network is not allowed")),
         (

@@ -15,14 +15,43 @@ JSON = {"Accept": "application/json"}
 UNKNOWN = "00000000-0000-0000-0000-000000000000"
 
 DEFAULT_FIELDS = ["stdout", "time", "memory", "stderr", "token", "compile_output", "message", "status"]
-ALL_FIELDS = (
-    "source_code language_id stdin expected_output stdout status_id created_at finished_at time memory "
-    "stderr token number_of_runs cpu_time_limit cpu_extra_time wall_time_limit memory_limit stack_limit "
-    "max_processes_and_or_threads enable_per_process_and_thread_time_limit "
-    "enable_per_process_and_thread_memory_limit max_file_size compile_output exit_code exit_signal message "
-    "wall_time compiler_options command_line_arguments redirect_stderr_to_stdout callback_url "
-    "additional_files enable_network status language"
-).split()
+ALL_FIELDS = [
+    "source_code",
+    "language_id",
+    "stdin",
+    "expected_output",
+    "stdout",
+    "status_id",
+    "created_at",
+    "finished_at",
+    "time",
+    "memory",
+    "stderr",
+    "token",
+    "number_of_runs",
+    "cpu_time_limit",
+    "cpu_extra_time",
+    "wall_time_limit",
+    "memory_limit",
+    "stack_limit",
+    "max_processes_and_or_threads",
+    "enable_per_process_and_thread_time_limit",
+    "enable_per_process_and_thread_memory_limit",
+    "max_file_size",
+    "compile_output",
+    "exit_code",
+    "exit_signal",
+    "message",
+    "wall_time",
+    "compiler_options",
+    "command_line_arguments",
+    "redirect_stderr_to_stdout",
+    "callback_url",
+    "additional_files",
+    "enable_network",
+    "status",
+    "language",
+]
 
 
 def created(engine: Engine, **parameters: object) -> str:
@@ -111,7 +140,11 @@ def test_fields_choose_what_is_shown(engine, fields, shown):
 
 def test_unknown_fields_are_named(engine):
     token = created(engine)
-    for method, path in (("GET", f"/submissions/{token}"), ("GET", "/submissions/batch"), ("POST", "/submissions")):
+    for method, path in (
+        ("GET", f"/submissions/{token}"),
+        ("GET", "/submissions/batch"),
+        ("POST", "/submissions"),
+    ):
         answer = engine.request(method, f"{path}?fields=token,nope,bad&tokens={token}", json=HELLO)
         assert answer.status_code == 400
         assert answer.json() == {"error": "invalid fields: [nope, bad]"}
@@ -194,7 +227,15 @@ def test_a_batch_of_nothing_but_mistakes_is_unprocessable(engine):
 def test_batches_hold_one_to_twenty(engine):
     none = {"error": "there should be at least one submission in a batch"}
     many = {"error": "number of submissions in a batch should be less than or equal to 20"}
-    for body in ({}, [], {"submissions": []}, {"submissions": "abc"}, {"submissions": {"0": HELLO}}, [HELLO]):
+    bodies: tuple[object, ...] = (
+        {},
+        [],
+        {"submissions": []},
+        {"submissions": "abc"},
+        {"submissions": {"0": HELLO}},
+        [HELLO],
+    )
+    for body in bodies:
         answer = engine.post("/submissions/batch", json=body)
         assert (answer.status_code, answer.json()) == (400, none), body
     answer = engine.post("/submissions/batch", json={"submissions": [HELLO] * 21})
@@ -311,7 +352,12 @@ def test_forms_and_query_strings_are_understood_too(engine):
 
 def test_a_token_is_demanded_where_one_is_configured():
     with started_engine(ENGINE_AUTH_TOKEN="first second", ENGINE_SLOTS="1") as engine:
-        for headers in ({}, {"X-Auth-Token": "bad"}, {"X-Auth-Token": "first second"}, {"Authorization": "Bearer first"}):
+        for headers in (
+            {},
+            {"X-Auth-Token": "bad"},
+            {"X-Auth-Token": "first second"},
+            {"Authorization": "Bearer first"},
+        ):
             for method, path in (("GET", "/languages"), ("POST", "/submissions"), ("POST", "/authenticate")):
                 answer = engine.request(method, path, headers=headers, json=HELLO)
                 assert (answer.status_code, answer.text) == (401, "")

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import requests
 
 from .conftest import PYTHON, ROOT, Engine, processes_with, start_process, started_engine, wait_until
 
@@ -67,7 +68,9 @@ def test_it_says_what_it_offers_and_how_it_isolates(engine):
     assert "C (GCC" in engine.announcement
     assert "Python (3." in engine.announcement
     assert re.search(r"\d+ slots", engine.announcement)
-    assert re.search(r"isolation: bubblewrap .* seccomp; .* by (cgroup v[12]|no cgroups)", engine.announcement)
+    assert re.search(
+        r"isolation: bubblewrap .* seccomp; .* by (cgroup v[12]|no cgroups)", engine.announcement
+    )
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -95,23 +98,16 @@ def test_killed_without_warning_it_takes_its_sandboxes_along(run_dir):
         wait_until(lambda: not processes_with(marker), seconds=2)
 
 
-def test_a_client_that_waits_when_the_engine_stops_gets_an_end():
+def test_a_client_that_waits_when_the_engine_stops_is_told_so():
     with started_engine(ENGINE_AUTH_TOKEN="") as engine:
-        ends: list[str] = []
-
-        def wait_for_result() -> None:
-            body = {"source_code": "import time; time.sleep(60)", "language_id": PYTHON}
-            try:
-                ends.append(str(engine.post("/submissions?wait=true", json=body).status_code))
-            except OSError as error:
-                ends.append(type(error).__name__)
-
-        waiting = threading.Thread(target=wait_for_result)
+        ends: list[dict] = []
+        source = "import time; time.sleep(60)"
+        waiting = threading.Thread(target=lambda: ends.append(engine.run(source)))
         waiting.start()
-        wait_until(lambda: engine.get("/workers").json()[0]["working"] == 1)
+        wait_until(lambda: requests.get(f"{engine.url}/workers", timeout=5).json()[0]["working"] == 1)
         engine.process.terminate()
         waiting.join(timeout=10)
-        assert ends
+        assert (ends[0]["status_id"], ends[0]["message"]) == (13, b"The engine was stopped.")
         assert engine.process.wait(timeout=10) == 0
 
 

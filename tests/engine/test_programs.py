@@ -444,7 +444,7 @@ int main(void) { memset(malloc(100 << 20), 1, 100 << 20); }
 
 def test_twenty_runs_of_one_program_compile_it_once(engine):
     marker = time.monotonic_ns()
-    source = f"#include <stdio.h>\n/* {marker} */ int main(void){{ puts(\"x\"); }}"
+    source = f'#include <stdio.h>\n/* {marker} */ int main(void){{ puts("x"); }}'
     before = engine.compilations()
     body = {"submissions": [{"source_code": source, "language_id": C}] * 20}
     tokens = [item["token"] for item in engine.post("/submissions/batch", json=body).json()]
@@ -464,6 +464,6 @@ def test_a_compile_error_is_compiled_once_too(engine):
 
 
 def test_other_options_are_another_compilation(engine):
-    source = "#include <stdio.h>\nint main(void){ printf(\"%d\\n\", N); }"
+    source = '#include <stdio.h>\nint main(void){ printf("%d\\n", N); }'
     assert engine.run(source, C, compiler_options="-DN=1")["stdout"] == b"1\n"
     assert engine.run(source, C, compiler_options="-DN=2")["stdout"] == b"2\n"

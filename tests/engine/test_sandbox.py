@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,9 +17,7 @@ from execution.engine.requirements import find, problems
 from execution.engine.sandbox import MIB, Job, Killed, Limits, Outcome, Sandbox
 from execution.engine.seats import Seat
 
-LIMITS = Limits(
-    cpu_ms=1000, wall_ms=5000, memory_kib=128_000, stack_kib=64_000, processes=20, file_bytes=MIB
-)
+LIMITS = Limits(cpu_ms=1000, wall_ms=5000, memory_kib=128_000, stack_kib=64_000, processes=20, file_bytes=MIB)
 
 
 @dataclass(frozen=True)
@@ -35,8 +34,10 @@ class Trial:
     sandbox: Sandbox
     cgroups: Cgroups
 
-    def run(self, source: str, limits: Limits = LIMITS, **more: object) -> Outcome:
-        job = Job(argv=(find("python3")[0], "main.py"), limits=limits, files=(("/box/main.py", source.encode()),))
+    def run(self, source: str, limits: Limits = LIMITS, **more: Any) -> Outcome:
+        job = Job(
+            argv=(find("python3")[0], "main.py"), limits=limits, files=(("/box/main.py", source.encode()),)
+        )
         return asyncio.run(self.sandbox.run(replace(job, **more), slot=0))
 
 

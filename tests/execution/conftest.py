@@ -25,7 +25,9 @@ from execution.types import (
 from tests.fakes import FakeJudge0, echo
 
 PYTHON = Program("python", b"print(input())")
-HASTY = Patience(compile_s=0.1, margin_s=0.1, queue_s=2.0, busy_s=0.3)
+LIMITS, TOKENS, WEIGHTED = Limits(), Checker(), Scoring()
+PATIENT = Patience()
+HASTY = Patience(compile_s=0.05, margin_s=0.05, queue_s=2.0, busy_s=0.3)
 
 
 @pytest.fixture
@@ -39,7 +41,7 @@ def fake() -> Iterator[Callable[..., FakeJudge0]]:
         yield start
 
 
-def pool_of(*servers: FakeJudge0 | str, patience: Patience = Patience(), **options: Any) -> Pool:
+def pool_of(*servers: FakeJudge0 | str, patience: Patience = PATIENT, **options: Any) -> Pool:
     backends = [Backend(server if isinstance(server, str) else server.url) for server in servers]
     quick = {"connect_timeout_s": 1.0, "read_timeout_s": 0.5, "poll_min_s": 0.001, "poll_max_s": 0.02}
     return Pool(backends, patience=patience, **(quick | options))
@@ -78,10 +80,10 @@ def judged_by(
     some: Sequence[Case],
     *,
     program: Program = PYTHON,
-    limits: Limits = Limits(),
-    checker: Checker = Checker(),
+    limits: Limits = LIMITS,
+    checker: Checker = TOKENS,
     policy: RunPolicy = RunPolicy.FAIL_FAST,
-    scoring: Scoring = Scoring(),
+    scoring: Scoring = WEIGHTED,
     **more: Any,
 ) -> list[Step]:
     """Everything that judging yields."""

@@ -53,8 +53,11 @@ def test_the_answer_never_leaves_the_worker(fake):
 
     judged_by(pool_of(server), cases([b"sekret", b"sekret"]), policy=RunPolicy.RUN_ALL)
 
-    assert all("expected_output" not in item for request in server.asked("POST", "/submissions/batch")
-               for item in request.body["submissions"])
+    assert all(
+        "expected_output" not in item
+        for request in server.asked("POST", "/submissions/batch")
+        for item in request.body["submissions"]
+    )
     assert "sekret" not in str(server.requests)
 
 
@@ -92,8 +95,11 @@ def test_what_the_learner_sees_does_not_depend_on_the_window(fake, policy, faili
     some = cases(wrong_at(12, *failing), groups=list("aaaabbbbcccc"))
 
     seen = [
-        [step for step in judged_by(pool_of(fake()), some, policy=policy, window_max=window)
-         if not isinstance(step, Submitted)]
+        [
+            step
+            for step in judged_by(pool_of(fake()), some, policy=policy, window_max=window)
+            if not isinstance(step, Submitted)
+        ]
         for window in (1, 4, 20)
     ]
 
@@ -253,7 +259,11 @@ def test_a_case_without_an_answer_carries_no_points(fake):
 
 @pytest.mark.parametrize(
     ("mode", "score"),
-    [(ScoringMode.WEIGHTED, "75.00"), (ScoringMode.ALL_OR_NOTHING, "0.00"), (ScoringMode.VERDICT_MAP, "30.00")],
+    [
+        (ScoringMode.WEIGHTED, "75.00"),
+        (ScoringMode.ALL_OR_NOTHING, "0.00"),
+        (ScoringMode.VERDICT_MAP, "30.00"),
+    ],
 )
 def test_the_score_follows_the_questions_mode(fake, mode, score):
     steps = judged_by(pool_of(fake()), cases(wrong_at(2, 2), points=[3, 1]), scoring=Scoring(mode))
@@ -311,7 +321,9 @@ def test_an_interrupted_judging_goes_on_without_running_a_judged_case_again(fake
 def test_tokens_that_the_server_still_knows_are_asked_for_instead_of_run_again(fake):
     server = fake()
     some = cases(right(3))
-    stored = list(itertools.islice(judging(pool_of(server), some), 3))  # the first case, and two more submitted
+    stored = list(
+        itertools.islice(judging(pool_of(server), some), 3)
+    )  # the first case, and two more submitted
     assert [type(step) for step in stored] == [Submitted, Judged, Submitted]
 
     rest = judged_by(pool_of(server), some, resume=stored)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.environment import free_port
+from judgeplatform.stack import free_port
 from tests.platform.running import RunningPlatform, manage
 
 

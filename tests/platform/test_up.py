@@ -10,9 +10,10 @@ import time
 from pathlib import Path
 
 import psutil
+import pytest
 import requests
 
-from tests.environment import free_port
+from judgeplatform.stack import free_port
 from tests.platform.running import ROOT, RunningPlatform, clean_environment, is_gone, manage
 
 
@@ -24,11 +25,10 @@ def sentence_of(refused: "subprocess.CompletedProcess[str]") -> str:
     return sentence
 
 
-def test_check_starts_everything_judges_a_sample_and_leaves_nothing_behind(first_start, var):
+def test_check_starts_everything_judges_a_sample_and_ends_with_exit_code_0(first_start):
     """S1.6"""
     assert first_start.returncode == 0, first_start.stdout + first_start.stderr
     assert "is ready" in first_start.stdout
-    assert not (var / "up.env").exists()
 
 
 def test_the_first_start_prints_the_passwords_and_the_second_does_not(first_start, platform):
@@ -147,17 +147,24 @@ def test_an_engine_that_cannot_start_is_one_sentence(tmp_path):
     assert "ENGINE_RUN_DIR" in sentence
 
 
-def test_what_an_interrupted_platform_left_is_not_taken_for_configuration(tmp_path):
-    """After a kill -9 the old `up.env` names a Redis and an engine that are gone."""
-    var = tmp_path / "var"
+@pytest.fixture(scope="module")
+def after_a_crash(tmp_path_factory):
+    """A platform whose predecessor was killed: the old `up.env` names a Redis and an engine that are gone."""
+    var = tmp_path_factory.mktemp("crashed") / "var"
     var.mkdir()
     (var / "up.env").write_text("REDIS_URL=unix:///nowhere.sock?db=0\nJUDGE0_URLS=http://127.0.0.1:9\n")
-    again = manage("up", "--check", "--port", str(free_port()), var=var)
-    assert again.returncode == 0, again.stdout + again.stderr
+    running = RunningPlatform(var, free_port())
+    yield running
+    running.stop()
 
 
-def test_terminated_it_ends_all_its_processes_in_order_with_exit_code_0(tmp_path):
-    running = RunningPlatform(tmp_path / "var", free_port())
+def test_what_a_killed_platform_left_is_not_taken_for_configuration(after_a_crash):
+    after_a_crash.wait_for("is ready")
+    assert "nowhere.sock" not in after_a_crash.started()["REDIS_URL"]
+
+
+def test_terminated_it_ends_all_its_processes_in_order_with_exit_code_0(after_a_crash):
+    running = after_a_crash
     running.wait_for("is ready")
     children = running.children()
     socket_directory = Path(running.started()["REDIS_URL"].removeprefix("unix://").partition("?")[0]).parent

@@ -88,7 +88,7 @@ def test_replacing_data_removes_what_was_there_before() -> None:
 
 
 def test_data_in_use_cannot_be_deleted_by_accident() -> None:
-    case = make_question().testcases.first()
+    case = make_question().testcases.get(visibility="public")
     with pytest.raises(ProtectedError):
         case.input.delete()
 
@@ -148,7 +148,7 @@ def test_the_revision_changes_with_what_decides_a_verdict_and_with_nothing_else(
     before = question.revision()
     question.title = "Another title"
     assert question.revision() == before
-    testcases.save(question.testcases.first(), answer=b"changed")
+    testcases.save(question.testcases.get(visibility="public"), answer=b"changed")
     assert question.revision() != before
 
 

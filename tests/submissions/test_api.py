@@ -1,10 +1,11 @@
 """The API of submissions and runs, through HTTP: what it takes, what it refuses and how, who may see what."""
 
 import json
+import socket
 import uuid
 
 import pytest
-from django.test import Client
+from django.test import Client as DjangoClient
 
 from accounts.models import CODE_EXEC
 from submissions.models import Submission
@@ -15,6 +16,25 @@ pytestmark = pytest.mark.django_db(transaction=True)
 ADD = "a, b = map(int, input().split())\nprint(a + b)\n"
 SUBMIT = "/api/v1/submissions/"
 RUN = "/api/v1/runs/"
+
+
+class Client(DjangoClient):
+    """S1.8: what answers a request can connect to nothing (Redis and databases are at unix sockets or files here)."""
+
+    def request(self, **request):
+        def refuse(self, address):
+            raise AssertionError(f"the web process connects to {address}")
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(socket.socket, "connect", _unless_unix(refuse, socket.socket.connect))
+            return super().request(**request)
+
+
+def _unless_unix(refuse, connect):
+    def guarded(self, address):
+        return connect(self, address) if self.family == socket.AF_UNIX else refuse(self, address)
+
+    return guarded
 
 
 @pytest.fixture
@@ -294,7 +314,7 @@ def test_a_body_that_is_no_json_object_is_400(client, body):
 
 
 def test_a_body_beyond_all_caps_is_413_and_another_media_type_415(client, settings):
-    settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 1000
+    settings.MAX_BODY_BYTES = 1000
 
     assert client.post(SUBMIT, b" " * 1001, content_type="application/json").status_code == 413
     assert client.post(SUBMIT, {"source": "x"}).status_code == 415

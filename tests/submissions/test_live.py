@@ -1,6 +1,7 @@
 """The websocket of a submission, through the real ASGI application and the real channel layer."""
 
 import asyncio
+from decimal import Decimal
 from importlib import import_module
 
 import pytest
@@ -41,8 +42,9 @@ def submit(user) -> Submission:
 
 def judge_one_case(submission: Submission) -> lifecycle.Claim:
     claim = lifecycle.claim(submission.pk, revision="r", cases_total=2)
+    assert claim is not None
     case = submission.question.testcases.values_for_judging()[0]
-    lifecycle.record_case(claim, case, Judged(1, Run(failure=None), Verdict.AC, points=1))
+    lifecycle.record_case(claim, case, Judged(1, Run(failure=None), Verdict.AC, points=Decimal(1)))
     return claim
 
 

@@ -147,7 +147,7 @@ def redis_server() -> Iterator[Finding]:
 
 
 def backends() -> Iterator[Finding]:
-    if is_left_to_up("JUDGE0_URLS", "CODE_EXECUTOR_HOST"):
+    if is_left_to_up(*stack.NAMES_OF_BACKENDS):
         yield Finding("backend", True, "does not run now; manage.py up starts the engine")
         return
     if not settings.JUDGE0_URLS:

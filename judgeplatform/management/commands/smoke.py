@@ -45,7 +45,7 @@ class Command(BaseCommand):
             self.check_right_program(client, question)
             self.check_wrong_program(client, question)
         except Refused as error:
-            raise CommandError(f"{error}.") from error
+            raise CommandError(str(error)) from error
         self.stdout.write(f"{url} judges as it should.")
 
     def check_readiness(self, client: Client) -> None:

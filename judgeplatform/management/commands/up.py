@@ -102,11 +102,11 @@ class Command(BaseCommand):
         self.prepare()
         if platform.brings_redis:
             wait(supervisor, platform.redis_is_ready, "Redis")
+        if platform.brings_engine:
+            wait(supervisor, platform.engine_is_ready, "The engine")
         for worker in platform.workers():
             supervisor.start(worker)
         supervisor.start(platform.web())
-        if platform.brings_engine:
-            wait(supervisor, platform.engine_is_ready, "The engine")
         wait(supervisor, client_of(platform).is_alive, "The web")
 
     def prepare(self) -> None:
@@ -129,11 +129,12 @@ class Command(BaseCommand):
         try:
             judged = self.judge_sample(client, supervisor)
         except Refused as error:
-            raise CannotStart(f"The sample could not be judged: {error}.") from error
+            raise CannotStart(f"The sample could not be judged: {error}") from error
         except TookTooLong as error:
             raise CannotStart(f"The sample was not judged within {SAMPLE_S:g} s.") from error
         if judged.fields["verdict"] != "AC":
             raise CannotStart(f"The sample was not judged as it should be: {judged.in_words}.")
+        wait(supervisor, lambda: client.readiness()[0], "The platform (/readyz)")
 
     def judge_sample(self, client: Client, supervisor: Supervisor) -> Judging:
         """The sample question's public cases; where an author took it away or changed it, an input of our own."""

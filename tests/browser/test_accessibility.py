@@ -1,0 +1,53 @@
+"""axe finds nothing on the pages in either theme, wide and narrow."""
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Visit, await_verdict, write
+
+WRONG = "a, b = map(int, input().split())\nprint(a - b)\n"
+SIZES = [{"width": 1440, "height": 900}, {"width": 390, "height": 844}]
+
+pytestmark = [
+    pytest.mark.parametrize("color_scheme", ["light", "dark"]),
+    pytest.mark.parametrize("viewport", SIZES, ids=["wide", "narrow"]),
+]
+
+
+def violations(page: Page) -> list[str]:
+    found = Axe().run(page).response["violations"]
+    return [f"{one['id']}: {node['html'][:200]}" for one in found for node in one["nodes"]]
+
+
+def test_axe_finds_nothing_on_the_list_and_the_sign_in_page(visit: Visit, color_scheme, viewport):
+    look = {"color_scheme": color_scheme, "viewport": viewport}
+    assert violations(visit("/questions/", **look)) == []
+    assert violations(visit("/questions/", anonymous=True, **look)) == []
+    assert violations(visit("/login/", anonymous=True, **look)) == []
+
+
+def test_axe_finds_nothing_on_the_solve_page_and_on_results(visit: Visit, color_scheme, viewport):
+    page = visit("/questions/sum/", color_scheme=color_scheme, viewport=viewport)
+    is_narrow = viewport["width"] < 800
+    assert violations(page) == []
+
+    if is_narrow:
+        page.get_by_role("tab", name="Code").click()
+    write(page, "python", WRONG)
+    assert violations(page) == []
+    page.locator('[data-send="submit"]:visible').click()
+    await_verdict(page, "✗ Wrong answer")
+    assert violations(page) == []
+    page.locator("#tab-input").click()
+    assert violations(page) == []
+    if is_narrow:
+        page.get_by_role("tab", name="Problem").click()
+    page.get_by_role("tab", name="History").click()
+    expect(page.locator("#history .chip").first).to_be_visible()
+    assert violations(page) == []
+
+    page.locator("#history .chip").first.click()
+    assert violations(page) == []
+    page.goto(page.url.split("/submissions/")[0] + "/submissions/")
+    assert violations(page) == []

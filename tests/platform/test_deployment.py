@@ -1,0 +1,135 @@
+"""docker-compose.yml, Dockerfile and .env.example agree with each other and with the code. (Nothing is built here.)"""
+
+import os
+import re
+import shlex
+
+import pytest
+import yaml
+from django.core.management import get_commands
+
+from tests.platform.running import ROOT
+
+COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+SERVICES = COMPOSE["services"]
+
+
+def read(name: str) -> str:
+    return (ROOT / name).read_text()
+
+
+def stages() -> dict[str, list[tuple[str, str]]]:
+    """Dockerfile: name of a stage → its instructions, as (word, rest)."""
+    text = re.sub(r"\\\n\s*", " ", read("Dockerfile"))
+    found: dict[str, list[tuple[str, str]]] = {}
+    for line in text.splitlines():
+        if not line or line.startswith("#"):
+            continue
+        word, _, rest = line.partition(" ")
+        if word == "FROM":
+            current = found.setdefault(rest.rpartition(" AS ")[2], [])
+        current.append((word, rest))
+    return found
+
+
+def test_the_stack_has_only_web_worker_redis_postgres_and_a_judge():
+    """S0.33, S1.6"""
+    roles = {name.removesuffix("-low") for name in SERVICES}
+    assert roles == {"web", "worker", "redis", "postgres", "engine"}
+
+
+def test_web_and_workers_are_services_of_their_own_from_one_image():
+    """S1.37"""
+    assert SERVICES["web"]["image"] == SERVICES["worker"]["image"] == SERVICES["worker-low"]["image"]
+    assert "command" not in SERVICES["web"]
+    assert [SERVICES[name]["command"][3:5] for name in ("worker", "worker-low")] == [
+        ["--queue", "default"],
+        ["--queue", "low"],
+    ]
+
+
+def test_only_workers_share_a_network_with_the_judge_and_it_leads_nowhere_else():
+    judged_at = {name for name, service in SERVICES.items() if "judging" in service["networks"]}
+    assert judged_at == {"worker", "worker-low", "engine"}
+    assert SERVICES["engine"]["networks"] == ["judging"]
+    assert COMPOSE["networks"]["judging"] == {"internal": True}
+
+
+def test_only_the_web_is_published_and_only_on_loopback():
+    published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
+    assert published == {"web": ["127.0.0.1:8000:8000"]}
+
+
+def test_a_worker_gets_longer_to_stop_than_it_gives_its_jobs():
+    for name in ("worker", "worker-low"):
+        grace_s = int(SERVICES[name]["environment"]["JUDGE_GRACE_S"])
+        assert int(SERVICES[name]["stop_grace_period"].removesuffix("s")) >= grace_s + 10
+
+
+def test_what_is_built_has_its_stage():
+    targets = {service["build"]["target"] for service in SERVICES.values() if "build" in service}
+    assert targets == {"app", "engine"}
+    assert targets <= set(stages())
+
+
+def test_every_command_of_manage_py_that_a_container_runs_exists():
+    commands = [
+        service["command"] for service in SERVICES.values() if "manage.py" in service.get("command", [])
+    ]
+    for instructions in stages().values():
+        for word, rest in instructions:
+            if word == "CMD":
+                commands.append(yaml.safe_load(rest))
+            elif word == "RUN":
+                commands += [shlex.split(part) for part in rest.split("&&")]
+    named = {command[command.index("manage.py") + 1] for command in commands if "manage.py" in command}
+    assert named == {"judge_worker", "runengine", "collectstatic"}
+    assert named <= set(get_commands())
+
+
+def test_the_web_containers_script_can_be_started():
+    (command,) = [yaml.safe_load(rest) for word, rest in stages()["app"] if word == "CMD"]
+    assert os.access(ROOT / command[0], os.X_OK)
+
+
+def test_the_app_does_not_run_as_root():
+    assert ("USER", "judge") in stages()["app"]
+
+
+def test_every_variable_that_compose_demands_is_in_the_example():
+    demanded = set(re.findall(r"\$\{(\w+):\?", read("docker-compose.yml")))
+    offered = set(re.findall(r"^(\w+)=", read(".env.example"), re.MULTILINE))
+    assert demanded <= offered
+
+
+@pytest.mark.parametrize("path", ["Dockerfile", "docker-compose.yml", ".env.example"])
+def test_every_variable_of_ours_is_one_that_the_settings_read(path):
+    settings = read("judgeplatform/settings.py")
+    theirs = {
+        "POSTGRES_USER",
+        "POSTGRES_DB",
+        "POSTGRES_PASSWORD",
+        "PATH",
+        "PYTHONUNBUFFERED",
+        "PYTHONDONTWRITEBYTECODE",
+    }
+    named = (
+        set(re.findall(r"^\s*(?:# |ENV )?([A-Z][A-Z0-9_]{3,})[=:] ?\S*", read(path), re.MULTILINE)) - theirs
+    )
+    assert [name for name in named if f'"{name}"' not in settings] == []
+
+
+def test_the_readme_lists_every_setting_and_no_other():
+    read_by_settings = set(
+        re.findall(
+            r"""(?:env\.\w+|number|choice)\(\s*f?["']([A-Z0-9_]+)""", read("judgeplatform/settings.py")
+        )
+    )
+    table = read("README.md").partition("## Settings")[2].partition("## In containers")[0]
+    listed = {
+        name
+        for row in table.splitlines()
+        if row.startswith("| `")
+        for name in re.findall(r"`([A-Z][A-Z0-9_]+)", row.split("|")[1])
+    }
+    assert read_by_settings == listed

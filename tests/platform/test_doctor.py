@@ -1,0 +1,63 @@
+"""`manage.py doctor`: what works, what does not, and what to do about it."""
+
+from judgeplatform.stack import free_port
+from tests.platform.running import manage
+
+
+def findings(stdout: str) -> dict[str, tuple[str, str]]:
+    """About what → ok or PROBLEM, and the words."""
+    rows = [line.split(maxsplit=2) for line in stdout.splitlines()]
+    return {about: (state, text) for state, about, text in rows}
+
+
+def test_beside_a_running_platform_everything_is_ok(platform):
+    doctor = manage("doctor", var=platform.var)
+    assert doctor.returncode == 0, doctor.stdout + doctor.stderr
+    found = findings(doctor.stdout)
+    assert {
+        "sandbox",
+        "languages",
+        "data",
+        "disk",
+        "database",
+        "migrations",
+        "clock",
+        "redis",
+        "backend",
+    } <= set(found)
+    assert found["redis"] == ("ok", "answers")
+    assert found["backend"] == ("ok", f"{platform.started()['JUDGE0_URLS']} answers")
+
+
+def test_before_the_first_start_it_tells_what_up_will_bring(tmp_path):
+    doctor = manage("doctor", var=tmp_path / "var")
+    found = findings(doctor.stdout)
+    assert found["redis"][0] == found["backend"][0] == "ok"
+    assert found["migrations"] == ("PROBLEM", found["migrations"][1])
+    assert doctor.returncode == 1
+
+
+def test_what_does_not_answer_is_named_with_what_to_do(platform):
+    """S2.17"""
+    port = free_port()
+    doctor = manage(
+        "doctor",
+        var=platform.var,
+        REDIS_URL=f"redis://127.0.0.1:{port}/0",
+        JUDGE0_URLS=f"http://127.0.0.1:{port}",
+    )
+    found = findings(doctor.stdout)
+    assert doctor.returncode == 1
+    assert found["redis"][0] == "PROBLEM"
+    assert "check REDIS_URL" in found["redis"][1]
+    assert found["backend"][0] == "PROBLEM"
+    assert "check JUDGE0_URLS" in found["backend"][1]
+    assert found["database"][0] == "ok"
+
+
+def test_a_database_that_does_not_answer_is_a_finding_and_no_traceback(tmp_path):
+    nobody = f"postgres://nobody@127.0.0.1:{free_port()}/none"
+    doctor = manage("doctor", var=tmp_path / "var", DATABASE_URL=nobody)
+    assert doctor.returncode == 1
+    assert findings(doctor.stdout)["database"][0] == "PROBLEM"
+    assert "Traceback" not in doctor.stderr

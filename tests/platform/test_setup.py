@@ -1,0 +1,127 @@
+"""`bin/setup` on machines that lack something: the system's tools are fakes in a PATH of the test's own."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.platform.running import ROOT
+
+NEEDED = ("dirname", "uname", "cmp", "rm", "cp", "sh")
+
+pytestmark = pytest.mark.skipif(
+    not Path("/usr/include/stdio.h").exists(), reason="a C library's headers are needed"
+)
+
+
+class Machine:
+    """A clone with nothing set up, on a machine that has the tools that a test gives it."""
+
+    def __init__(self, directory: Path) -> None:
+        self.clone = directory / "clone"
+        self.tools = directory / "tools"
+        self.tools.mkdir()
+        (self.clone / "bin").mkdir(parents=True)
+        shutil.copy(ROOT / "bin" / "setup", self.clone / "bin")
+        for name in ("requirements.txt", "requirements-dev.txt"):
+            (self.clone / name).touch()
+        for name in NEEDED:
+            self.has(name, f'exec {shutil.which(name)} "$@"')
+        self.is_used_by(1000)
+
+    def has(self, name: str, script: str = "exit 0") -> None:
+        tool = self.tools / name
+        tool.write_text(f"#!/bin/sh\n{script}\n")
+        tool.chmod(0o755)
+
+    def has_python(self, *, without: str = "no_such_module") -> None:
+        """This Python, on which `import ensurepip` (say) fails."""
+        self.has("python3", f'case "$*" in *"{without}"*) exit 1;; esac\nexec {sys.executable} "$@"')
+
+    def is_used_by(self, uid: int) -> None:
+        self.has("id", f"echo {uid}")
+
+    def set_up(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            ["/bin/sh", str(self.clone / "bin" / "setup"), *arguments],
+            env={"PATH": str(self.tools), "HOME": os.environ.get("HOME", "/")},
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+
+
+@pytest.fixture
+def machine(tmp_path):
+    return Machine(tmp_path)
+
+
+def test_without_a_new_enough_python_it_says_which_is_needed(machine):
+    machine.has("python3", "exit 1")
+    result = machine.set_up()
+    assert result.returncode == 1
+    assert result.stderr.startswith("Python 3.11 or newer is needed")
+
+
+def test_without_root_it_says_exactly_what_to_install_and_installs_nothing(machine):
+    machine.has_python()
+    machine.has("gcc")
+    machine.has("apt-get", "echo called >&2")
+    result = machine.set_up()
+    assert result.returncode == 1
+    assert "apt-get install bubblewrap g++\n" in result.stderr
+    assert "called" not in result.stderr
+    assert not (machine.clone / ".venv").exists()
+
+
+def test_root_is_told_what_will_be_installed_before_apt_is_called(machine):
+    machine.is_used_by(0)
+    machine.has_python(without="ensurepip")
+    for tool in ("gcc", "g++"):
+        machine.has(tool)
+    machine.has("apt-get", 'echo "apt-get $*" >&2; [ "$1" = update ]')
+    result = machine.set_up()
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    told, updated, installed, failed = result.stderr.splitlines()
+    # pip of the machine's own can stand in for ensurepip
+    packages = installed.partition("--no-install-recommends ")[2]
+    assert packages in ("bubblewrap", f"python{version}-venv bubblewrap")
+    assert told == f"Installing with apt-get: {packages}"
+    assert updated == "apt-get update -qq"
+    assert failed == f"apt-get could not install: {packages}"
+    assert result.returncode == 1
+
+
+def test_what_only_tests_need_is_named_and_not_fatal(machine):
+    machine.has_python(without="-m venv")
+    for tool in ("gcc", "g++", "bwrap"):
+        machine.has(tool)
+    result = machine.set_up("--tests")
+    assert (
+        "Without chromium the tests that need it cannot run: apt-get install chromium (as root)."
+        in result.stderr
+    )
+    assert "Making a virtual environment" in result.stderr
+
+
+def test_a_second_call_changes_nothing(machine):
+    """Nothing is installed unless a list has changed: a start takes seconds."""
+    for tool in ("gcc", "g++", "bwrap"):
+        machine.has(tool)
+    python = machine.clone / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text('#!/bin/sh\necho "python $*" >&2\n')
+    python.chmod(0o755)
+    first, second = machine.set_up(), machine.set_up()
+    assert "-m pip install" in first.stderr
+    assert (second.returncode, second.stderr) == (0, "")
+    (machine.clone / "requirements.txt").write_text("something==1\n")
+    assert "-m pip install" in machine.set_up().stderr
+
+
+def test_an_unknown_argument_is_refused(machine):
+    result = machine.set_up("--help-me")
+    assert (result.returncode, result.stdout) == (2, "")

@@ -1,0 +1,434 @@
+"""The solve page, the page of one submission and the list of one's own, without a browser."""
+
+import json
+import re
+import uuid
+from decimal import Decimal
+
+import pytest
+from django.test import Client
+
+from questions.models import Question, StarterCode
+from submissions.connections import redis_client
+from submissions.models import CaseResult, Submission
+from tests import canary
+from tests.factories import make_author, make_case, make_question, make_user
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+ADD = "a, b = map(int, input().split())\nprint(a + b)\n"
+SUBTRACT = ADD.replace("+", "-")
+
+
+@pytest.fixture
+def learner():
+    return make_user()
+
+
+@pytest.fixture
+def client(learner):
+    client = Client()
+    client.force_login(learner)
+    return client
+
+
+def send(client: Client, question: Question, **changes: str):
+    fields = {"language": "python", "source": ADD, "action": "submit"} | changes
+    return client.post(f"/questions/{question.slug}/", fields)
+
+
+def page_data(answer) -> dict:
+    found = re.search(
+        r'<script id="page-data" type="application/json">(.*?)</script>', answer.content.decode()
+    )
+    assert found
+    return json.loads(found[1])
+
+
+def make_submission(user, question, **fields) -> Submission:
+    values = {"language": "python", "source": ADD, "source_bytes": len(ADD)} | fields
+    return Submission.objects.create(user=user, question=question, **values)
+
+
+def make_result(submission: Submission, index: int, verdict: str = "AC", **fields) -> CaseResult:
+    values = {
+        "points": Decimal(1),
+        "earned": Decimal(verdict == "AC"),
+        "public": False,
+        "time_ms": 1,
+        "input_sha256": "0" * 64,
+    } | fields
+    return CaseResult.objects.create(submission=submission, index=index, verdict=verdict, **values)
+
+
+# --- The solve page ---------------------------------------------------------------------------------------------
+
+
+def test_the_solve_page_has_every_public_case_and_nothing_of_the_hidden_ones(client):
+    """S0.27"""
+    question = make_question([("<1> & 2\n", "3\n", True), ("10 20\n", "30\n", True)])
+    make_case(question, canary.SECRET, canary.SECRET, note=canary.SECRET)
+    make_case(question, "5 5\n", "10\n", public=True, note="Two equal numbers.")
+
+    page = client.get(f"/questions/{question.slug}/").content
+
+    for shown in (b"&lt;1&gt; &amp; 2\n", b"10 20\n", b"5 5\n", b"Two equal numbers."):
+        assert shown in page
+    assert b"3 public cases, 1 hidden" in page
+    assert canary.find(page) == []
+
+
+def test_anybody_reads_a_statement_and_signs_in_to_send(client):
+    question = make_question()
+    anonymous = Client()
+
+    page = anonymous.get(f"/questions/{question.slug}/")
+    answer = send(anonymous, question)
+
+    assert f"/login/?next=/questions/{question.slug}/".encode() in page.content
+    assert b'value="submit"' not in page.content
+    assert answer.headers["Location"] == f"/login/?next=/questions/{question.slug}/"
+    assert not Submission.objects.exists()
+
+
+def test_a_draft_is_there_for_authors_only(client):
+    question = make_question(state=Question.State.DRAFT)
+    author = Client()
+    author.force_login(make_author())
+
+    assert client.get(f"/questions/{question.slug}/").status_code == 404
+    assert send(client, question).status_code == 404
+    assert author.get(f"/questions/{question.slug}/").status_code == 200
+
+
+def test_a_form_makes_exactly_one_submission_and_leads_to_its_page(client, learner):
+    """S0.1: with the token of the rendered page, as a browser sends it."""
+    question = make_question()
+    browser = Client(enforce_csrf_checks=True)
+    browser.force_login(learner)
+    page = browser.get(f"/questions/{question.slug}/").content.decode()
+    token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', page)
+    assert token
+
+    refused = send(browser, question)
+    answer = send(browser, question, csrfmiddlewaretoken=token[1])
+
+    (submission,) = Submission.objects.all()
+    assert refused.status_code == 403
+    assert (answer.status_code, answer.headers["Location"]) == (303, f"/submissions/{submission.pk}/")
+    assert (submission.user, submission.kind, submission.source) == (learner, "graded", ADD)
+
+
+def test_line_ends_are_kept_as_they_were_typed(client):
+    send(client, make_question(), source=ADD.replace("\n", "\r\n"))
+
+    assert Submission.objects.get().source == ADD
+
+
+@pytest.mark.parametrize(
+    ("changes", "status", "text"),
+    [
+        ({"source": " \n"}, 400, "The program is empty."),
+        ({"language": "cobol"}, 400, "Unknown language"),
+        ({"language": "c"}, 400, "C is not allowed for this question"),
+        ({"source": "x\0y"}, 400, "Null characters are not allowed."),
+        ({"source": "x" * 65537}, 413, "65537 bytes are too many"),
+        ({"action": "run", "input": "1" * 65537}, 413, "65537 bytes are too many"),
+    ],
+)
+def test_what_is_wrong_with_a_form_is_told_on_it_and_nothing_typed_is_lost(client, changes, status, text):
+    question = make_question(allowed_languages=["python", "cpp"])
+
+    answer = send(client, question, **changes)
+
+    page = answer.content.decode()
+    assert (answer.status_code, Submission.objects.count()) == (status, 0)
+    assert text in page
+    assert answer.context["draft"].source == ({"source": ADD} | changes)["source"]
+    assert page_data(answer)["given"]
+
+
+def test_another_action_is_a_bad_request(client):
+    assert send(client, make_question(), action="destroy").status_code == 400
+
+
+def test_too_many_submissions_are_told_when_to_come_back(client, settings):
+    settings.RATE_LIMITS = settings.RATE_LIMITS | {"submit": "1/minute"}
+    question = make_question()
+    send(client, question)
+
+    answer = send(client, question)
+
+    assert answer.status_code == 429
+    assert page_data(answer)["retryAfter"] == int(answer.headers["Retry-After"])
+    assert Submission.objects.count() == 1
+
+
+def test_the_editor_begins_with_the_starter_code_of_the_language_used_last(client, learner):
+    question = make_question()
+    StarterCode.objects.create(question=question, language="python", source="\nprint()\n")
+    StarterCode.objects.create(question=question, language="cpp", source="int main() {}\n")
+    address = f"/questions/{question.slug}/"
+
+    fresh = client.get(address)
+    make_submission(learner, question, language="cpp", status="queued", overdue_at="2030-01-01T00:00Z")
+    later = client.get(address)
+
+    assert '<textarea class="code" id="source"' in fresh.content.decode()
+    assert "\n\nprint()\n</textarea>" in fresh.content.decode()  # the first line end is HTML's
+    assert later.context["draft"].source == "int main() {}\n"
+    assert page_data(later)["languages"]["python"]["starter"] == "\nprint()\n"
+
+
+def test_a_submission_of_ones_own_can_be_opened_in_the_editor_again(client, learner):
+    question = make_question()
+    own = make_submission(learner, question, source="mine", status="done", verdict="AC")
+    foreign = make_submission(make_user(), question, source="theirs", status="done", verdict="AC")
+    address = f"/questions/{question.slug}/?from="
+
+    assert client.get(address + str(own.pk)).context["draft"].source == "mine"
+    assert client.get(address + str(foreign.pk)).status_code == 404
+    assert client.get(address + str(uuid.uuid4())).status_code == 404
+    assert client.get(address + "nonsense").status_code == 200
+
+
+def test_the_page_knows_which_submission_to_go_on_with(client, learner):
+    question = make_question()
+    unfinished = {"status": "running", "overdue_at": "2030-01-01T00:00Z"}
+    make_submission(make_user(), question, **unfinished)
+    make_submission(learner, make_question(), **unfinished)
+    make_submission(learner, question, kind="verification", **unfinished)
+    address = f"/questions/{question.slug}/"
+    assert page_data(client.get(address))["resume"] is None
+
+    own = make_submission(learner, question, seq=4, **unfinished)
+
+    assert page_data(client.get(address))["resume"] == {"id": str(own.pk), "seq": 4}
+
+
+def test_the_history_is_ones_own_newest_first_without_runs(client, learner):
+    question = make_question()
+    for user, kind, language in (
+        (learner, "graded", "python"),
+        (learner, "graded", "cpp"),
+        (learner, "run", "c"),
+        (make_user(), "graded", "c"),
+    ):
+        source = "" if kind == "run" else ADD
+        make_submission(
+            user, question, kind=kind, language=language, source=source, status="done", verdict="WA"
+        )
+
+    for path in ("", "history/"):
+        attempts = client.get(f"/questions/{question.slug}/{path}").context["attempts"]
+        assert [one.language for one in attempts] == ["cpp", "python"]
+
+
+def test_every_page_keeps_to_the_strict_content_security_policy(client, learner):
+    question = make_question()
+    submission = make_submission(learner, question, status="done", verdict="WA")
+
+    for path in ("/questions/", f"/questions/{question.slug}/", f"/submissions/{submission.pk}/", "/nothing"):
+        answer = client.get(path)
+        page = answer.content.decode()
+        assert "script-src 'self'" in answer.headers["Content-Security-Policy"]
+        assert "unsafe" not in answer.headers["Content-Security-Policy"]
+        assert not re.search(r"<style|\sstyle=|\son\w+=", page)
+        assert all(
+            "src=" in script or "application/json" in script for script in re.findall(r"<script[^>]*>", page)
+        )
+
+
+# --- One submission ---------------------------------------------------------------------------------------------
+
+
+def test_an_unfinished_submission_renews_its_page_and_a_finished_one_does_not(client, learner, engine, work):
+    """S0.11"""
+    address = send(client, make_question()).headers["Location"]
+    waiting = client.get(address).content
+    work()
+    finished = client.get(address).content
+
+    refresh = b'<noscript><meta http-equiv="refresh" content="2"></noscript>'
+    assert refresh in waiting
+    assert b"Queued" in waiting
+    assert refresh not in finished
+    assert "✓ Accepted".encode() in finished
+
+
+def test_a_public_failure_shows_input_answer_and_output_with_the_difference(client, engine, work):
+    """S0.22, S0.30"""
+    address = send(client, make_question(), source=SUBTRACT).headers["Location"]
+    work()
+
+    report = client.get(address).context["report"]
+
+    assert report.facts[0] == "on case 1 (public)"
+    assert report.chosen.input.lines[0].html == "1 2"
+    assert report.chosen.answer.lines[0].html == "<mark>3</mark>"
+    assert report.chosen.output.lines[0].html == "<mark>-1</mark>"
+    assert "expected" in report.chosen.explanation
+
+
+def test_a_hidden_failure_shows_its_index_and_verdict_and_no_data(client, engine, work):
+    """S0.30"""
+    question = make_question([("1 2\n", "3\n", True), (f"{canary.SECRET}\n", f"{canary.SECRET}!\n", False)])
+    program = "text = input()\nprint(3 if text == '1 2' else text)\n"
+    address = send(client, question, source=program).headers["Location"]
+    work()
+
+    for path in ("", "?case=2", "?part=result", "?part=result&case=2"):
+        answer = client.get(address + path)
+        report = answer.context["report"]
+        assert report.facts[0] == "on case 2 (hidden)"
+        assert (report.chosen.input, report.chosen.answer, report.chosen.output) == (None, None, None)
+        assert canary.find(answer.content) == []
+
+
+def test_a_compile_error_links_to_the_lines_of_the_program(client, engine, work):
+    address = send(client, make_question(), language="cpp", source="int main() {\n  return m;\n}\n").headers[
+        "Location"
+    ]
+    work()
+
+    page = client.get(address).content.decode()
+
+    assert '<a href="#line-2" data-line="2" data-column="10" data-kind="error"' in page
+    assert '<span id="line-2">  return m;</span>' in page
+
+
+def test_a_run_shows_the_output_on_ones_own_input(client, engine, work):
+    address = send(client, make_question(), action="run", input="20 22\r\n").headers["Location"]
+    work()
+
+    answer = client.get(address)
+    report = answer.context["report"]
+
+    assert report.chosen.title == "Own input"
+    assert [line.html for line in report.chosen.output.lines] == ["42"]
+    assert [strip.title for strip in report.strips] == ["Public", "Own input"]
+    assert "not counted" in answer.content.decode()
+
+
+def test_a_run_that_has_expired_shows_its_verdict_only(client, engine, work):
+    address = send(client, make_question(), action="run").headers["Location"]
+    work()
+    redis_client().flushall()
+
+    page = client.get(address).content.decode()
+
+    assert "✓ Accepted" in page
+    assert "What it printed is no longer kept." in page
+    assert "this one is gone" in page
+
+
+def test_a_case_can_be_chosen_and_nonsense_is_ignored(client, engine, work):
+    address = send(client, make_question(), source=SUBTRACT).headers["Location"]
+    work()
+
+    assert client.get(f"{address}?case=2").context["report"].chosen_index == 2
+    for nonsense in ("99", "0", "x", "²", "-1"):
+        assert client.get(f"{address}?case={nonsense}").context["report"].chosen_index == 1
+
+
+def test_a_failure_of_the_platform_is_not_blamed_on_the_program_and_may_be_sent_again(client, learner):
+    question = make_question()
+    failed = make_submission(
+        learner, question, status="error", reason="judge_unavailable", message="No server could be reached."
+    )
+
+    page = client.get(f"/submissions/{failed.pk}/").content.decode()
+
+    assert "This was our fault, not your program's" in page
+    assert "No server could be reached." in page
+    fields = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', page))
+    assert (fields["language"], fields["source"]) == ("python", ADD)
+    assert "data-again" in page
+
+
+def test_more_than_a_hundred_cases_are_told_in_groups(client, learner):
+    question = make_question()
+    submission = make_submission(
+        learner, question, status="done", verdict="WA", cases_total=120, cases_judged=120, cases_passed=118
+    )
+    for index in range(1, 121):
+        make_result(
+            submission,
+            index,
+            "WA" if index in (50, 90) else "AC",
+            public=index == 1,
+            group="" if index == 1 else "small" if index < 60 else "large",
+        )
+
+    strips = client.get(f"/submissions/{submission.pk}/").context["report"].strips
+
+    told = [
+        (strip.title, strip.passed, strip.total, [cell.index for cell in strip.cells]) for strip in strips
+    ]
+    assert told == [("Public", 1, 1, []), ("Group small", 57, 58, [50]), ("Group large", 60, 61, [90])]
+
+
+def test_a_running_submission_shows_how_far_it_is(client, learner):
+    question = make_question([("1 2\n", "3\n", True)] + [("0 0\n", "0\n", False)] * 3)
+    submission = make_submission(
+        learner,
+        question,
+        status="running",
+        overdue_at="2030-01-01T00:00Z",
+        cases_total=4,
+        cases_judged=2,
+        cases_passed=2,
+    )
+    make_result(submission, 1, public=True)
+    make_result(submission, 2)
+
+    answer = client.get(f"/submissions/{submission.pk}/?part=result")
+
+    assert answer.context["report"].headline == "Running 2/4"
+    cells = [cell for strip in answer.context["report"].strips for cell in strip.cells]
+    assert [cell.verdict for cell in cells] == ["AC", "AC", "RUN", ""]
+    assert cells[3].label == "Case 4, hidden: waiting"
+    assert "<html" not in answer.content.decode()
+
+
+def test_somebody_elses_submission_is_not_there(client):
+    foreign = make_submission(make_user(), make_question(), status="done", verdict="AC")
+
+    assert client.get(f"/submissions/{foreign.pk}/").status_code == 404
+    assert client.get(f"/submissions/{uuid.uuid4()}/").status_code == 404
+    assert Client().get(f"/submissions/{foreign.pk}/").headers["Location"].startswith("/login/")
+
+
+# --- One's own list ---------------------------------------------------------------------------------------------
+
+
+def test_the_list_of_ones_own_submissions_has_pages(client, learner, django_assert_max_num_queries):
+    question = make_question()
+    make_submission(make_user(), question, status="done", verdict="AC")
+    for _ in range(26):
+        make_submission(learner, question, status="done", verdict="TLE", score=Decimal(40))
+
+    with django_assert_max_num_queries(5):
+        first = client.get("/submissions/")
+    second = client.get("/submissions/?page=2")
+
+    assert (len(first.context["page"]), len(second.context["page"])) == (25, 1)
+    assert "Time limit exceeded" in first.content.decode()
+    assert Client().get("/submissions/").headers["Location"].startswith("/login/")
+
+
+# --- Errors -----------------------------------------------------------------------------------------------------
+
+
+def test_errors_look_like_the_rest_of_the_site(client):
+    answer = client.get("/nothing/here/")
+
+    assert answer.status_code == 404
+    assert "There is nothing here" in answer.content.decode()
+    assert "To the questions" in answer.content.decode()
+
+
+def test_the_page_of_a_broken_server_needs_nothing_of_a_request():
+    from django.template.loader import render_to_string
+
+    assert "on our side" in render_to_string("500.html")
