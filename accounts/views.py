@@ -18,8 +18,8 @@ class SignIn(LoginView):
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         name = request.POST.get("username", "").casefold()[:150]
         try:
-            limits.take("sign-in", f"address {request.META.get('REMOTE_ADDR', '')}")
-            limits.take("sign-in", f"name {name}")
+            limits.take("sign-in-address", request.META.get("REMOTE_ADDR", ""))
+            limits.take("sign-in", name)
         except limits.Limited as limited:
             return too_many_requests(request, limited)
         return super().post(request, *args, **kwargs)

@@ -1,10 +1,11 @@
-"""How every error of the API looks: an RFC 9457 problem document with a stable `code`."""
+"""How errors look: of the API, RFC 9457 problem documents with a stable `code`; a page for a form that is too large."""
 
 from http import HTTPStatus
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
-from django.http import Http404
+from django.http import Http404, HttpRequest, HttpResponse
+from django.views import defaults
 from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
@@ -59,3 +60,11 @@ def _problem(
     if errors:
         document["errors"] = errors
     return Response(document, status=status, headers=headers, content_type=CONTENT_TYPE)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Django's page for bad requests; 413 where the reason is the size."""
+    answer = defaults.bad_request(request, exception)
+    if isinstance(exception, RequestDataTooBig):
+        answer.status_code = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    return answer

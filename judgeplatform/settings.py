@@ -269,6 +269,8 @@ RATE_LIMITS = {
     "submit": env.str("RATE_LIMIT_SUBMIT", default="20/minute"),
     "run": env.str("RATE_LIMIT_RUN", default="40/minute"),
     "sign-in": env.str("RATE_LIMIT_SIGN_IN", default="10/minute"),
+    # A whole class may sit behind one address.
+    "sign-in-address": env.str("RATE_LIMIT_SIGN_IN_ADDRESS", default="120/minute"),
 }
 RATE_LIMIT_BACKEND = choice("RATE_LIMIT_BACKEND", "redis", ("redis", "locmem"))
 CODE_EXEC_KEYS = [key.strip() for key in env.list("CODE_EXEC_KEY", default=[]) if key.strip()]
@@ -307,5 +309,6 @@ LOGGING = {
         "django.db.backends": {"level": "INFO"},
         "rq": {"level": "WARNING"},  # five lines a job; ours tell what was judged
         "daphne": {"level": "WARNING"},
+        "markdown_it": {"level": "INFO"},
     },
 }

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from importlib import util
 from pathlib import Path
 from typing import IO
+from urllib.parse import urlsplit
 
 import redis
 import requests
@@ -30,6 +31,7 @@ WEB, WORKERS, ENGINE, REDIS = 3, 2, 1, 0
 NAMES_OF_BACKENDS = ("JUDGE0_URLS", "CODE_EXECUTOR_HOST", "CODE_EXECUTOR_PORT")
 """Variables of which any one says that other servers judge."""
 
+SHORT_DIRECTORY = "judgeplatform-"
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -37,14 +39,27 @@ class CannotStart(Exception):
     """One sentence for whoever started it: what is in the way, and what to do."""
 
 
-def operators_environment(var: Path) -> dict[str, str]:
-    """The environment without what an earlier `up` left in `var/up.env` and the settings have read from there."""
+def told_by_up(var: Path) -> dict[str, str]:
+    """What `var/up.env` says: of the `up` that runs, or of one that was killed. Empty when there is none."""
     try:
         lines = (var / "up.env").read_text().splitlines()
     except FileNotFoundError:
-        lines = []
-    leftovers = dict(line.split("=", 1) for line in lines)
+        return {}
+    return dict(line.split("=", 1) for line in lines)
+
+
+def operators_environment(var: Path) -> dict[str, str]:
+    """The environment without what an earlier `up` left in `var/up.env` and the settings have read from there."""
+    leftovers = told_by_up(var)
     return {name: value for name, value in os.environ.items() if leftovers.get(name) != value}
+
+
+def clear_up_after_a_killed_one(var: Path) -> None:
+    """Remove what an `up` that could not end in order has left. For who holds `var/` only."""
+    socket_path = Path(urlsplit(told_by_up(var).get("REDIS_URL", "")).path)
+    if socket_path.parent.name.startswith(SHORT_DIRECTORY):
+        shutil.rmtree(socket_path.parent, ignore_errors=True)
+    (var / "up.env").unlink(missing_ok=True)
 
 
 def hold_var(var: Path) -> IO[str]:
@@ -110,7 +125,7 @@ def short_directory() -> Path:
     """A fresh directory for Redis's socket: paths of sockets end at 107 bytes, a clone's own may be longer."""
     for parent in ("/run", None):
         try:
-            return Path(tempfile.mkdtemp(prefix="judgeplatform-", dir=parent))
+            return Path(tempfile.mkdtemp(prefix=SHORT_DIRECTORY, dir=parent))
         except OSError:
             continue
     raise CannotStart("Neither /run nor the directory for temporary files can be written.")

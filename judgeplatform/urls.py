@@ -26,6 +26,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("readyz", health.readyz, name="readyz"),
 ]
 
+handler400 = "judgeplatform.problems.bad_request"
+
 websocket_urlpatterns = [
     path("ws/submissions/<uuid:pk>/", consumers.SubmissionConsumer.as_asgi(), name="ws-submission"),
 ]

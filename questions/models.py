@@ -144,17 +144,17 @@ class Question(models.Model):
     time_limit_ms = models.PositiveIntegerField(
         "time limit (ms)",
         default=1000,
-        validators=[MinValueValidator(50), MaxValueValidator(60_000)],
+        validators=[MinValueValidator(50), MaxValueValidator(20_000)],
     )
     memory_limit_kib = models.PositiveIntegerField(
         "memory limit (KiB)",
         default=256 * 1024,
-        validators=[MinValueValidator(4096), MaxValueValidator(16 * 1024 * 1024)],
+        validators=[MinValueValidator(4096), MaxValueValidator(2 * 1024 * 1024)],
     )
     output_limit_kib = models.PositiveIntegerField(
         "output limit (KiB)",
         default=1024,
-        validators=[MinValueValidator(1), MaxValueValidator(64 * 1024)],
+        validators=[MinValueValidator(1), MaxValueValidator(16 * 1024)],
     )
     allowed_languages = models.JSONField(
         default=list, blank=True, help_text="Language slugs; empty allows every language."

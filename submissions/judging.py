@@ -32,7 +32,7 @@ from execution.types import (
     Submitted,
     Verdict,
 )
-from questions.models import Question
+from questions.models import Blob, Question
 from submissions import ephemeral, lifecycle
 from submissions.connections import queue
 from submissions.leases import held
@@ -219,6 +219,11 @@ def _judge(claim: lifecycle.Claim, work: Work) -> None:
                 case Finished():
                     lifecycle.finish(claim, step)
                     logger.info("%s %s: %s", claim.kind, claim.submission_id, step.verdict)
+    except Blob.DoesNotExist:
+        # The author has replaced a case meanwhile: judge again, by the cases as they are now.
+        logger.info("submission %s: its question's testcases have changed", claim.submission_id)
+        lifecycle.give_back(claim)
+        enqueue(Submission.objects.get(pk=claim.submission_id))
     except (BackendUnavailable, BackendBusy) as error:
         logger.warning("submission %s: %s", claim.submission_id, error)
         if claim.kind == Submission.Kind.RUN:

@@ -10,6 +10,7 @@ import logging
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from types import FrameType
 from typing import Any
 
@@ -17,7 +18,7 @@ import redis
 from django.conf import settings
 from django.db import DatabaseError, close_old_connections, connection
 from rq import Queue
-from rq.exceptions import StopRequested
+from rq.exceptions import DequeueTimeout, StopRequested
 from rq.executions import Execution
 from rq.job import Job
 from rq.serializers import JSONSerializer
@@ -29,6 +30,7 @@ from submissions import judging, leases, lifecycle, recovery
 from submissions.models import Submission
 
 logger = logging.getLogger(__name__)
+logging.getLogger("rq.worker").setLevel(logging.NOTSET)  # RQ sets INFO when imported; the settings decide
 
 LOOK_S = 2  # how long one blocking look into the queue lasts, so how late a stop may be noticed
 
@@ -78,8 +80,15 @@ class ThreadedWorker(BaseWorker):
         """Long: whether a judging is alive is known from its lease, not from RQ's registry."""
         return 24 * 3600
 
+    def handle_warm_shutdown_request(self) -> None:
+        logger.info("stopping: %d submissions are finished first", len(leases.in_flight()))
+
     def _shutdown(self) -> None:
         self._stop_requested = True
+
+    def teardown(self) -> None:
+        with suppress(redis.RedisError):  # without Redis nobody can be told that we have left
+            super().teardown()
 
     def request_force_stop(self, signum: int, frame: FrameType | None) -> None:
         """The second signal: no more grace."""
@@ -88,20 +97,46 @@ class ThreadedWorker(BaseWorker):
     def dequeue_job_and_maintain_ttl(
         self, timeout: int | None, max_idle_time: int | None = None
     ) -> tuple[Job, Queue] | None:
-        """Wait for a free slot, then for a job; None when a burst found the queue empty."""
+        """Wait for a free slot, then for a job; None when a burst found the queue empty.
+
+        RQ's own loop would not notice a stop while Redis is away.
+        """
         while not self._slots.acquire(timeout=1):
             self._stop_if_requested()
-            self.heartbeat()
         found = None
         try:
             while found is None:
                 self._stop_if_requested()
-                found = super().dequeue_job_and_maintain_ttl(timeout, timeout and LOOK_S)
+                found = self._look(timeout)
                 if timeout is None:
                     break
         finally:
             if found is None:
                 self._slots.release()
+        return found
+
+    def _look(self, timeout: int | None) -> tuple[Job, Queue] | None:
+        """One look into the queue, of at most `timeout` seconds."""
+        try:
+            self.heartbeat()
+            if self.should_run_maintenance_tasks:
+                self.run_maintenance_tasks()
+            found: tuple[Job, Queue] | None = self.queue_class.dequeue_any(
+                self._ordered_queues,
+                timeout,
+                connection=self.connection,
+                job_class=self.job_class,
+                serializer=self.serializer,
+                death_penalty_class=self.death_penalty_class,
+            )
+        except DequeueTimeout:
+            return None
+        except redis.RedisError as error:
+            logger.warning("Redis does not answer: %s", error)
+            time.sleep(LOOK_S)
+            return None
+        if found is not None:
+            found[0].redis_server_version = self.get_redis_server_version()
         return found
 
     def _stop_if_requested(self) -> None:
@@ -125,6 +160,7 @@ class ThreadedWorker(BaseWorker):
 
     def judge(self, *, burst: bool = False) -> None:
         """Work until told to stop (in a burst: until the queue is empty); what is being judged then ends first."""
+        logger.info("judging from queue %s, %d at a time", self.queues[0].name, self._concurrency)
         self.work(burst=burst, logging_level=None)
         self._await_slots(None if burst and not self._stop_requested else self._grace_s)
         self._give_back_the_rest()

@@ -41,8 +41,9 @@ def _clean_redis() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def _plain_static_files(settings) -> None:
-    """Pages are rendered without `collectstatic`; the hashed names are tried by the tests of a running platform."""
+def _quick_settings(settings) -> None:
+    """Passwords are hashed quickly, and pages rendered without `collectstatic`; a running platform is tried too."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.STORAGES = settings.STORAGES | {
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
     }

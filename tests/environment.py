@@ -24,8 +24,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--database", choices=["sqlite", "postgres"], default="sqlite")
 
 
-def start_redis(directory: Path) -> str:
-    """A Redis on a unix socket in `directory`, stopped at the end of the run; its URL."""
+def start_redis(directory: Path) -> tuple[str, "subprocess.Popen[bytes]"]:
+    """A Redis on a unix socket in `directory`, stopped at the end of the run: its URL and its process."""
     path = directory / "redis.sock"
     server = subprocess.Popen(
         [
@@ -43,7 +43,7 @@ def start_redis(directory: Path) -> str:
     )
     atexit.register(_stop, server)
     _await(path.exists, "Redis")
-    return f"unix://{path}"
+    return f"unix://{path}", server
 
 
 def start_postgres(directory: Path) -> str:
@@ -74,7 +74,7 @@ def _wants_postgres() -> bool:
 atexit.register(shutil.rmtree, SCRATCH, ignore_errors=True)
 os.environ |= {
     "VAR_DIR": str(SCRATCH / "var"),
-    "REDIS_URL": start_redis(SCRATCH),
+    "REDIS_URL": start_redis(SCRATCH)[0],
     "JUDGE0_URLS": f"http://127.0.0.1:{ENGINE_PORT}",
     "JUDGE0_AUTH_TOKEN": secrets.token_hex(8),
     "SECRET_KEY": "tests",

@@ -5,6 +5,7 @@ finds step by step; the page follows by numbered events. Whatever dies on the wa
 """
 
 import uuid
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from threading import Thread
@@ -14,6 +15,7 @@ from django.db.models.functions import Now
 
 from execution import languages
 from execution.types import Finished, Judged, Run, Submitted, Verdict
+from questions.models import Blob
 from submissions import events, judging, lifecycle, recovery
 from submissions.connections import queue, redis_client
 from submissions.models import Submission
@@ -249,6 +251,30 @@ def test_when_the_question_changed_meanwhile_everything_is_judged_again(engine, 
     submission.refresh_from_db()
     assert [result.verdict for result in submission.case_results.all()] == ["AC"] * 4
     assert submission.revision == submission.question.revision()
+
+
+def test_when_a_case_is_replaced_while_it_is_judged_the_new_one_counts(engine, work):
+    """The data of the old one is gone by the time it is needed."""
+    submission = submit()
+    hidden = submission.question.testcases.get(order=3)
+    cases = submission.question.testcases.values_for_judging()
+    old, hidden.answer = hidden.answer, Blob.store(b"99\n")
+
+    def replaced() -> bytes:
+        hidden.save()
+        old.delete()
+        return b"1 2\n"
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            "questions.models.TestCaseQuerySet.values_for_judging",
+            lambda self: [replace(cases[0], input=replaced), *cases[1:]],
+        )
+        judging.judge_submission(str(submission.pk))
+    work()
+
+    submission.refresh_from_db()
+    assert (submission.status, submission.verdict, submission.interruptions) == ("done", "WA", 0)
 
 
 def test_who_lost_a_submission_cannot_write_about_it_any_more():

@@ -1,7 +1,8 @@
 """What an engine is told at its start, and what it tells its clients about itself.
 
-`EngineConfig` comes from the settings, read by the `runengine` command. The bounds of a submission's
-parameters are Judge0's defaults; `/config_info` publishes them.
+`EngineConfig` comes from the settings, read by the `runengine` command. The defaults of a submission's
+parameters are Judge0's; some upper bounds are higher (a Judge0 can be configured so too): 20 s for a
+question are 60 s in a slow language. `/config_info` publishes them.
 """
 
 from __future__ import annotations
@@ -31,13 +32,13 @@ class EngineConfig:
     """Compiled programs kept, in bytes."""
 
 
-CPU_TIME_LIMIT_S, MAX_CPU_TIME_LIMIT_S = 5.0, 15.0
+CPU_TIME_LIMIT_S, MAX_CPU_TIME_LIMIT_S = 5.0, 60.0
 CPU_EXTRA_TIME_S, MAX_CPU_EXTRA_TIME_S = 1.0, 5.0
-WALL_TIME_LIMIT_S, MIN_WALL_TIME_LIMIT_S, MAX_WALL_TIME_LIMIT_S = 10.0, 1, 20.0
-MEMORY_LIMIT_KIB, MIN_MEMORY_LIMIT_KIB, MAX_MEMORY_LIMIT_KIB = 128_000, 2048, 512_000
+WALL_TIME_LIMIT_S, MIN_WALL_TIME_LIMIT_S, MAX_WALL_TIME_LIMIT_S = 10.0, 1, 125.0
+MEMORY_LIMIT_KIB, MIN_MEMORY_LIMIT_KIB, MAX_MEMORY_LIMIT_KIB = 128_000, 2048, 2 * 1024 * 1024
 STACK_LIMIT_KIB, MAX_STACK_LIMIT_KIB = 64_000, 128_000
 PROCESSES, MAX_PROCESSES = 60, 120
-FILE_SIZE_KIB, MAX_FILE_SIZE_KIB = 1024, 4096
+FILE_SIZE_KIB, MAX_FILE_SIZE_KIB = 1024, 16 * 1024
 NUMBER_OF_RUNS, MAX_NUMBER_OF_RUNS = 1, 20
 MAX_BATCH = 20
 MAX_OPTIONS_CHARACTERS = 512

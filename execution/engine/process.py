@@ -92,10 +92,13 @@ async def _engine(config: EngineConfig, say: Say) -> AsyncIterator[Parts]:
         box = await boxbuild.build(directory)
         isolated = await _isolate(box, seat)
         with contextlib.closing(isolated.cgroups):
-            say(f"engine: {isolated.description}")
+            say(f"engine: isolation: {isolated.description}")
             slots = Slots(config.slots)
             artefacts = ArtefactCache(directory, config.cache_bytes)
             languages = await _languages(isolated.sandbox, slots, directory)
+            for recipe in RECIPES:
+                if recipe.id not in languages:
+                    say(f"engine: {recipe.title} is not offered: no working {recipe.tools[0]} below /usr")
             judge = Judge(isolated.sandbox, artefacts, slots.for_run, slots.for_compilation)
             queue = SubmissionQueue(judge, config.max_queue)
             try:
@@ -162,7 +165,7 @@ def _description(cgroups: Cgroups, seat: Seat) -> str:
     else:
         user = f"uid {seat.first_uid} and up, one per slot"
     return (
-        f"isolation: bubblewrap with user, pid, network, ipc, uts and mount namespaces; seccomp; "
+        f"bubblewrap with user, pid, network, ipc, uts and mount namespaces; seccomp; "
         f"{user}; CPU and memory by {cgroups.description}"
     )
 
@@ -205,7 +208,7 @@ async def _serve(parts: Parts, listener: socket.socket, say: Say) -> None:
         names = ", ".join(language.name for language in parts.languages.values())
         say(
             f"engine: listening on http://{host}:{port}, {parts.slots.count} slots, "
-            f"languages {names}; {parts.isolation}"
+            f"languages {names}; isolation: {parts.isolation}"
         )
 
     server = _Server(

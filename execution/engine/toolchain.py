@@ -21,9 +21,9 @@ MAX_PROGRAM_BYTES = 32 * MIB
 MAX_COMPILE_OUTPUT_BYTES = 256 * 1024
 
 COMPILE_LIMITS = Limits(
-    cpu_ms=int(config.MAX_CPU_TIME_LIMIT_S * 1000),
-    wall_ms=int(config.MAX_WALL_TIME_LIMIT_S * 1000),
-    memory_kib=config.MAX_MEMORY_LIMIT_KIB,
+    cpu_ms=15_000,
+    wall_ms=20_000,
+    memory_kib=512_000,
     stack_kib=config.MAX_STACK_LIMIT_KIB,
     processes=config.MAX_PROCESSES,
     file_bytes=MAX_PROGRAM_BYTES,

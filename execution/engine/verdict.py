@@ -54,7 +54,7 @@ class Facts:
     killed: str | None
     """cpu, wall, memory, output or inodes: the limit that ended the program."""
     signal: int | None
-    """That ended the program itself."""
+    """That ended the program itself; null when it was box init that killed it."""
     oom: bool
     stdout_truncated: bool
     stderr_truncated: bool
@@ -201,7 +201,7 @@ def _result(parameters: Parameters, outcome: Outcome, compile_output: bytes) -> 
         memory_kib=outcome.memory_kib,
         facts=Facts(
             killed=_killed(outcome, is_over_cpu=is_over_cpu, is_over_wall=is_over_wall),
-            signal=outcome.signal,
+            signal=outcome.signal if outcome.killed is None else None,
             oom=outcome.oom,
             stdout_truncated=outcome.stdout_truncated,
             stderr_truncated=outcome.stderr_truncated,

@@ -85,7 +85,7 @@ class Migration(migrations.Migration):
                         default=1000,
                         validators=[
                             django.core.validators.MinValueValidator(50),
-                            django.core.validators.MaxValueValidator(60000),
+                            django.core.validators.MaxValueValidator(20000),
                         ],
                         verbose_name="time limit (ms)",
                     ),
@@ -96,7 +96,7 @@ class Migration(migrations.Migration):
                         default=262144,
                         validators=[
                             django.core.validators.MinValueValidator(4096),
-                            django.core.validators.MaxValueValidator(16777216),
+                            django.core.validators.MaxValueValidator(2097152),
                         ],
                         verbose_name="memory limit (KiB)",
                     ),
@@ -107,7 +107,7 @@ class Migration(migrations.Migration):
                         default=1024,
                         validators=[
                             django.core.validators.MinValueValidator(1),
-                            django.core.validators.MaxValueValidator(65536),
+                            django.core.validators.MaxValueValidator(16384),
                         ],
                         verbose_name="output limit (KiB)",
                     ),

@@ -35,17 +35,17 @@ NUMBER = "is not a number"
         ({"language_id": 89}, message("language_id", "language with id 89 doesn't exist")),
         ({"language_id": "python"}, message("language_id", "language with id 0 doesn't exist")),
         ({"language_id": 99999999999}, message("language_id", "language with id 99999999999 doesn't exist")),
-        ({"cpu_time_limit": 15.01}, message("cpu_time_limit", "must be less than or equal to 15.0")),
+        ({"cpu_time_limit": 60.01}, message("cpu_time_limit", "must be less than or equal to 60.0")),
         ({"cpu_time_limit": -1}, message("cpu_time_limit", "must be greater than or equal to 0")),
         ({"cpu_time_limit": "abc"}, message("cpu_time_limit", NUMBER)),
         ({"cpu_time_limit": True}, message("cpu_time_limit", NUMBER)),
         ({"cpu_time_limit": "nan"}, message("cpu_time_limit", NUMBER)),
-        ({"cpu_time_limit": "1e999"}, message("cpu_time_limit", "must be less than or equal to 15.0")),
-        ({"cpu_time_limit": 10**300}, message("cpu_time_limit", "must be less than or equal to 15.0")),
+        ({"cpu_time_limit": "1e999"}, message("cpu_time_limit", "must be less than or equal to 60.0")),
+        ({"cpu_time_limit": 10**300}, message("cpu_time_limit", "must be less than or equal to 60.0")),
         ({"cpu_extra_time": 5.1}, message("cpu_extra_time", "must be less than or equal to 5.0")),
-        ({"wall_time_limit": 20.5}, message("wall_time_limit", "must be less than or equal to 20.0")),
+        ({"wall_time_limit": 125.5}, message("wall_time_limit", "must be less than or equal to 125.0")),
         ({"wall_time_limit": 0.9}, message("wall_time_limit", "must be greater than or equal to 1")),
-        ({"memory_limit": 512001}, message("memory_limit", "must be less than or equal to 512000")),
+        ({"memory_limit": 2097153}, message("memory_limit", "must be less than or equal to 2097152")),
         ({"memory_limit": 2047}, message("memory_limit", "must be greater than or equal to 2048")),
         ({"memory_limit": "x"}, message("memory_limit", NUMBER)),
         ({"stack_limit": 128001}, message("stack_limit", "must be less than or equal to 128000")),
@@ -58,7 +58,7 @@ NUMBER = "is not a number"
             {"max_processes_and_or_threads": 0},
             message("max_processes_and_or_threads", "must be greater than 0"),
         ),
-        ({"max_file_size": 4097}, message("max_file_size", "must be less than or equal to 4096")),
+        ({"max_file_size": 16385}, message("max_file_size", "must be less than or equal to 16384")),
         ({"number_of_runs": 21}, message("number_of_runs", "must be less than or equal to 20")),
         ({"number_of_runs": 0}, message("number_of_runs", "must be greater than 0")),
         (
@@ -96,7 +96,7 @@ NUMBER = "is not a number"
             {"source_code": "", "cpu_time_limit": 99, "memory_limit": 0, "language_id": 1},
             message("source_code", BLANK)
             | message("language_id", "language with id 1 doesn't exist")
-            | message("cpu_time_limit", "must be less than or equal to 15.0")
+            | message("cpu_time_limit", "must be less than or equal to 60.0")
             | message("memory_limit", "must be greater than or equal to 2048"),
         ),
     ],

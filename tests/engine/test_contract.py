@@ -326,10 +326,10 @@ def test_config_info_tells_the_bounds_and_what_is_switched_off(engine):
         "max_submission_batch_size": 20,
         "max_queue_size": 100,
         "cpu_time_limit": 5.0,
-        "max_cpu_time_limit": 15.0,
-        "max_wall_time_limit": 20.0,
-        "max_memory_limit": 512000,
-        "max_max_file_size": 4096,
+        "max_cpu_time_limit": 60.0,
+        "max_wall_time_limit": 125.0,
+        "max_memory_limit": 2097152,
+        "max_max_file_size": 16384,
         "allow_enable_network": False,
     }
     assert {name: info[name] for name in expected} == expected

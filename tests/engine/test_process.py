@@ -160,7 +160,7 @@ def start_without(*paths: str, options: tuple[str, ...] = ()) -> subprocess.Pope
     real = {os.path.realpath(path) for path in paths if os.path.exists(path)}
     hidden = [word for path in real for word in ("--ro-bind", "/dev/null", path)]
     return subprocess.Popen(
-        ["bwrap", *options, "--dev-bind", "/", "/", *hidden, "--",
+        ["bwrap", *options, "--die-with-parent", "--dev-bind", "/", "/", *hidden, "--",
          sys.executable, "manage.py", "runengine", "--port", "0"],
         cwd=ROOT,
         stderr=subprocess.PIPE,
@@ -186,9 +186,15 @@ def test_a_machine_that_cannot_isolate_is_one_clear_sentence():
 def test_a_language_whose_tool_is_missing_is_not_offered():
     process = start_without("/usr/bin/g++", "/usr/bin/c++", "/usr/bin/clang++")
     assert process.stderr is not None
-    line = next(raw for raw in process.stderr if b"listening" in raw).decode()
-    process.terminate()
-    process.wait(timeout=10)
+    said = []
+    for raw in process.stderr:
+        said.append(raw.decode())
+        if "listening" in said[-1]:
+            break
+    (engine,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    os.kill(int(engine), signal.SIGTERM)
+    assert process.wait(timeout=10) == 0
     process.stderr.close()
-    assert "C (GCC" in line
-    assert "C++" not in line
+    assert "C (GCC" in said[-1]
+    assert "C++" not in said[-1]
+    assert any("C++ is not offered" in line for line in said)

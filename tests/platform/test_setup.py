@@ -10,7 +10,7 @@ import pytest
 
 from tests.platform.running import ROOT
 
-NEEDED = ("dirname", "uname", "cmp", "rm", "cp", "sh")
+NEEDED = ("dirname", "uname", "cmp", "rm", "cp", "sh", "mkdir")
 
 pytestmark = pytest.mark.skipif(
     not Path("/usr/include/stdio.h").exists(), reason="a C library's headers are needed"
@@ -25,7 +25,8 @@ class Machine:
         self.tools = directory / "tools"
         self.tools.mkdir()
         (self.clone / "bin").mkdir(parents=True)
-        shutil.copy(ROOT / "bin" / "setup", self.clone / "bin")
+        for name in ("setup", "run"):
+            shutil.copy(ROOT / "bin" / name, self.clone / "bin")
         for name in ("requirements.txt", "requirements-dev.txt"):
             (self.clone / name).touch()
         for name in NEEDED:
@@ -45,8 +46,11 @@ class Machine:
         self.has("id", f"echo {uid}")
 
     def set_up(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        return self.runs("setup", *arguments)
+
+    def runs(self, name: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
-            ["/bin/sh", str(self.clone / "bin" / "setup"), *arguments],
+            ["/bin/sh", str(self.clone / "bin" / name), *arguments],
             env={"PATH": str(self.tools), "HOME": os.environ.get("HOME", "/")},
             capture_output=True,
             text=True,
@@ -125,3 +129,12 @@ def test_a_second_call_changes_nothing(machine):
 def test_an_unknown_argument_is_refused(machine):
     result = machine.set_up("--help-me")
     assert (result.returncode, result.stdout) == (2, "")
+
+
+def test_a_place_for_data_that_cannot_be_written_is_one_sentence(machine):
+    """Even root cannot make a directory inside a file."""
+    (machine.clone / "var").touch()
+    result = machine.runs("run")
+    assert result.returncode == 1
+    assert result.stderr.startswith("var cannot be written")
+    assert result.stderr.count("\n") == 1

@@ -1,7 +1,10 @@
 """Testcases: what judging gets, who else gets it (nobody), and what becomes of their data."""
 
+import threading
+import time
+
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import ProtectedError
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
@@ -163,3 +166,27 @@ def test_drafts_are_seen_by_authors_only_and_archived_questions_by_nobody() -> N
     make_question(state=Question.State.ARCHIVED)
     assert set(Question.objects.visible_to(make_user())) == {published}
     assert set(Question.objects.visible_to(make_author())) == {published, draft}
+
+
+@pytest.mark.both_databases
+@pytest.mark.django_db(transaction=True)
+def test_data_stays_when_its_last_case_goes_while_somebody_stores_the_same_bytes() -> None:
+    going = make_question([("same bytes", "a", True)], state=Question.State.DRAFT)
+    coming = make_question([])
+
+    def remove() -> None:
+        try:
+            testcases.remove(going.testcases.all())
+        finally:
+            connection.close()
+
+    with transaction.atomic():
+        blob = Blob.store(b"same bytes")
+        remover = threading.Thread(target=remove)
+        remover.start()
+        time.sleep(0.2)  # it runs into the row that is held here
+        TestCase.objects.create(question=coming, input=blob, answer=blob)
+    remover.join(20)
+
+    assert not going.testcases.exists()
+    assert bytes(coming.testcases.get().input.data) == b"same bytes"

@@ -208,16 +208,16 @@ def test_the_page_knows_which_submission_to_go_on_with(client, learner):
 
 def test_the_history_is_ones_own_newest_first_without_runs(client, learner):
     question = make_question()
-    for user, kind, language in (
+    sent = [
         (learner, "graded", "python"),
         (learner, "graded", "cpp"),
         (learner, "run", "c"),
         (make_user(), "graded", "c"),
-    ):
+    ]
+    for minute, (user, kind, language) in enumerate(sent):
         source = "" if kind == "run" else ADD
-        make_submission(
-            user, question, kind=kind, language=language, source=source, status="done", verdict="WA"
-        )
+        judged = {"status": "done", "verdict": "WA", "created_at": f"2026-01-01T10:0{minute}Z"}
+        make_submission(user, question, kind=kind, language=language, source=source, **judged)
 
     for path in ("", "history/"):
         attempts = client.get(f"/questions/{question.slug}/{path}").context["attempts"]

@@ -22,6 +22,7 @@ from django.core.management import CommandError, call_command
 from django.core.management.base import BaseCommand
 from django.db import DatabaseError, connection
 
+from accounts.models import User
 from judgeplatform import stack
 from judgeplatform.client import ADDITION, Client, Judging, Refused
 from judgeplatform.stack import CannotStart, Stack
@@ -31,6 +32,7 @@ from questions.models import Question
 START_S = 60.0
 SAMPLE_S = 60.0
 SAMPLE_QUESTION = "sum"
+DEMO_USERS = ("learner", "author")
 
 
 class Command(BaseCommand):
@@ -57,18 +59,17 @@ class Command(BaseCommand):
         try:
             with stack.hold_var(var):
                 stack.refuse_taken_port(settings.HOST, port)
-                self.run(
-                    Stack(
-                        var=var,
-                        base=settings.BASE_DIR,
-                        host=settings.HOST,
-                        port=port,
-                        grace_s=settings.JUDGE_GRACE_S,
-                        operators=stack.operators_environment(var),
-                    ),
-                    check=check,
-                    began=began,
+                operators = stack.operators_environment(var)
+                stack.clear_up_after_a_killed_one(var)
+                platform = Stack(
+                    var=var,
+                    base=settings.BASE_DIR,
+                    host=settings.HOST,
+                    port=port,
+                    grace_s=settings.JUDGE_GRACE_S,
+                    operators=operators,
                 )
+                self.run(platform, check=check, began=began)
         except CannotStart as error:
             raise CommandError(str(error)) from error
         except KeyboardInterrupt:
@@ -78,6 +79,7 @@ class Command(BaseCommand):
         """Start, prove, keep, and end everything. Raises CannotStart, KeyboardInterrupt."""
         supervisor = Supervisor(self.say, platform.base)
         self.passwords = ""
+        self.sign_in: list[str] = []
         try:
             self.start(platform, supervisor)
             self.prove(platform, supervisor)
@@ -117,6 +119,10 @@ class Command(BaseCommand):
                 words = io.StringIO()
                 call_command("load_samples", demo_users=True, stdout=words)
                 self.passwords = words.getvalue()
+            people = User.objects.filter(username__in=DEMO_USERS, is_active=True)
+            self.sign_in = [
+                f"“{name}”" for name in people.order_by("-username").values_list("username", flat=True)
+            ]
         except DatabaseError as error:
             raise CannotStart(f"The database cannot be used: {str(error).strip().splitlines()[0]}") from error
         finally:
@@ -152,9 +158,11 @@ class Command(BaseCommand):
         self.stdout.write("")
         self.hand_over_passwords()
         self.stdout.write(f"  The judge platform is ready ({took_s:.1f} s):  {platform.public_url}/")
-        self.stdout.write(
-            "  Learners sign in as “learner”; authors as “author”, at /admin/. Ctrl-C stops it."
-        )
+        if self.sign_in:
+            self.stdout.write(
+                f"  Sign in as {' or '.join(self.sign_in)}; authors work at {platform.public_url}/admin/"
+            )
+        self.stdout.write("  Ctrl-C stops it.")
         self.stdout.write("")
         self.stdout.flush()
 
