@@ -80,14 +80,32 @@ class ThreadedWorker(BaseWorker):
         """Long: whether a judging is alive is known from its lease, not from RQ's registry."""
         return 24 * 3600
 
+    def bootstrap(self, *args: Any, **kwargs: Any) -> None:
+        super().bootstrap(*args, **kwargs)
+        logger.info("judging from queue %s, %d at a time", self.queues[0].name, self._concurrency)
+
     def handle_warm_shutdown_request(self) -> None:
         logger.info("stopping: %d submissions are finished first", len(leases.in_flight()))
 
     def _shutdown(self) -> None:
         self._stop_requested = True
 
+    # What RQ's loop tells Redis between two jobs. Were it an error that Redis is away, the loop would end.
+
+    def heartbeat(self, *args: Any, **kwargs: Any) -> None:
+        with suppress(redis.RedisError):
+            super().heartbeat(*args, **kwargs)
+
+    def check_for_suspension(self, burst: bool) -> None:
+        with suppress(redis.RedisError):
+            super().check_for_suspension(burst)
+
+    def run_maintenance_tasks(self) -> None:
+        with suppress(redis.RedisError):
+            super().run_maintenance_tasks()
+
     def teardown(self) -> None:
-        with suppress(redis.RedisError):  # without Redis nobody can be told that we have left
+        with suppress(redis.RedisError):
             super().teardown()
 
     def request_force_stop(self, signum: int, frame: FrameType | None) -> None:
@@ -160,7 +178,6 @@ class ThreadedWorker(BaseWorker):
 
     def judge(self, *, burst: bool = False) -> None:
         """Work until told to stop (in a burst: until the queue is empty); what is being judged then ends first."""
-        logger.info("judging from queue %s, %d at a time", self.queues[0].name, self._concurrency)
         self.work(burst=burst, logging_level=None)
         self._await_slots(None if burst and not self._stop_requested else self._grace_s)
         self._give_back_the_rest()

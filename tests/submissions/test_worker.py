@@ -86,3 +86,18 @@ def test_while_redis_is_away_it_goes_on_and_can_be_stopped(tmp_path: Path):
     worker.send_signal(signal.SIGTERM)
 
     assert worker.wait(15) == 0
+
+
+def test_without_redis_it_says_so_in_one_sentence():
+    worker = subprocess.run(
+        [sys.executable, "manage.py", "judge_worker"],
+        cwd=ROOT,
+        env={**os.environ, "REDIS_URL": "redis://127.0.0.1:1/0"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert worker.returncode == 1
+    assert "Redis does not answer" in worker.stderr
+    assert "Traceback" not in worker.stderr

@@ -4,8 +4,9 @@ import logging
 import os
 from typing import Any
 
+import redis
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from submissions.worker import Sweeper, make_worker
 
@@ -19,7 +20,10 @@ class Command(BaseCommand):
         parser.add_argument("--burst", action="store_true", help="stop when the queue is empty")
 
     def handle(self, *args: Any, queue: str, concurrency: int, burst: bool, **options: Any) -> None:
-        worker = make_worker(queue, concurrency)
+        try:
+            worker = make_worker(queue, concurrency)
+        except redis.ConnectionError as error:
+            raise CommandError(f"Redis does not answer: {error}") from error
         if not burst:
             Sweeper().start()
         worker.judge(burst=burst)
