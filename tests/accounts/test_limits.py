@@ -18,7 +18,7 @@ def attempts(key: str, count: int) -> list[bool]:
 
 @pytest.mark.parametrize("backend", ["redis", "locmem"])
 def test_exactly_the_limit_is_admitted_for_each_key(settings, backend):
-    """S2.9 (locmem needs no Redis), S2.10 (in part)"""
+    """S2.9, S2.10 (in part)"""
     settings.RATE_LIMIT_BACKEND = backend
     settings.RATE_LIMITS = {"submit": "3/minute"}
 

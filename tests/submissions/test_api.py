@@ -19,7 +19,7 @@ RUN = "/api/v1/runs/"
 
 
 class Client(DjangoClient):
-    """S1.8: what answers a request can connect to nothing (Redis and databases are at unix sockets or files here)."""
+    """What answers a request can connect to nothing (Redis and databases are at unix sockets or files here)."""
 
     def request(self, **request):
         def refuse(self, address):
@@ -58,7 +58,10 @@ def program(question, /, **changes) -> dict:
 
 
 def test_a_submission_is_taken_with_202_and_an_address_to_look_at(client, learner):
-    """S0.1, S1.2, S1.7, S2.1: one row, the id at once, nothing judged in the request."""
+    """S0.1, S1.2, S1.7, S1.8, S2.1, S2.2: one row, the id at once, nothing judged in the request.
+
+    How fast it is under load is measured by benchmarks/submit.py.
+    """
     question = make_question()
 
     answer = post(client, SUBMIT, program(question))
@@ -259,7 +262,7 @@ def test_without_a_credential_it_is_401_and_with_a_session_a_csrf_token_is_neede
 )
 @pytest.mark.parametrize("address", [SUBMIT, RUN])
 def test_a_program_that_cannot_be_taken_is_refused_by_field(client, address, changes, status, field):
-    """S0.32, S2.5 (limit + 1)"""
+    """S0.32, S2.5"""
     answer = post(client, address, program(make_question(), **changes))
 
     assert (answer.status_code, list(answer.json()["errors"])) == (status, [field])
@@ -289,7 +292,7 @@ def test_a_source_of_exactly_the_cap_is_taken_and_the_cap_is_a_setting(client, s
 
 
 def test_own_input_over_the_cap_is_refused(client, settings):
-    """S2.7 (for runs)"""
+    """S2.7 (in part)"""
     settings.MAX_RUN_STDIN_BYTES = 5
 
     assert post(client, RUN, program(make_question(), input="12345")).status_code == 202
@@ -339,7 +342,7 @@ def test_a_language_that_the_question_does_not_allow_is_refused_by_name(client):
 
 
 def test_too_many_submissions_in_a_minute_are_429_with_the_time_to_wait(client, settings):
-    """S2.41 (for submits)"""
+    """S2.41 (in part)"""
     settings.RATE_LIMITS = settings.RATE_LIMITS | {"submit": "2/minute"}
     question = make_question()
 
