@@ -1,6 +1,7 @@
 """The websocket of a submission, through the real ASGI application and the real channel layer."""
 
 import asyncio
+import json
 from decimal import Decimal
 from importlib import import_module
 
@@ -16,6 +17,7 @@ from judgeplatform.asgi import application
 from submissions import judging, lifecycle
 from submissions.models import Submission
 from tests.factories import make_question, make_user
+from tests.fakes import FakeJudge0, printed
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -54,7 +56,7 @@ def follow(scenario):
 
 
 def test_who_connects_gets_what_was_before_then_what_happens_and_then_the_end():
-    """S0.21, S1.38 (in part): every change arrives, once and in order."""
+    """S0.21: every change arrives, once and in order."""
     learner = make_user()
     submission, cookie = submit(learner), session_cookie(learner)
 
@@ -74,6 +76,30 @@ def test_who_connects_gets_what_was_before_then_what_happens_and_then_the_end():
     assert messages[2]["case"]["verdict"] == "AC"
     assert [message["final"] for message in messages] == [False, False, False, True]
     assert closed == {"type": "websocket.close", "code": 1000}
+
+
+def test_for_one_job_the_worker_polls_writes_rows_and_broadcasts(backends):
+    """S1.38: all three seen from outside."""
+    learner = make_user()
+    submission, cookie = submit(learner), session_cookie(learner)
+
+    async def scenario():
+        live = socket(submission.pk, cookie, after=1)
+        await live.connect()
+        await sync_to_async(judging.judge_submission)(str(submission.pk))
+        messages = []
+        while (output := await live.receive_output(10))["type"] == "websocket.send":
+            messages.append(json.loads(output["text"]))
+        return messages
+
+    with FakeJudge0(lambda source, stdin: printed(b"3\n")) as judge0:
+        backends(judge0.url)
+        messages = follow(scenario)
+
+    assert judge0.asked("GET", "/submissions/batch")
+    submission.refresh_from_db()
+    assert (submission.status, submission.verdict) == ("done", "WA")
+    assert [message["status"] for message in messages] == ["running", "running", "running", "done"]
 
 
 def test_who_reconnects_gets_only_what_was_missed():
