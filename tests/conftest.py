@@ -123,7 +123,9 @@ class Stack:
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """`manage.py up` with the sample questions, started once for all tests that need a whole platform."""
-    running = RunningPlatform(tmp_path_factory.mktemp("stack") / "var", free_port())
+    # Many tests share its one learner.
+    generous = {"RATE_LIMIT_SUBMIT": "1000/minute", "RATE_LIMIT_RUN": "1000/minute"}
+    running = RunningPlatform(tmp_path_factory.mktemp("stack") / "var", free_port(), **generous)
     try:
         running.wait_for("is ready")
         yield Stack(running, learner=_login_of("learner", running), author=_login_of("author", running))
