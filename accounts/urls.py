@@ -3,9 +3,9 @@
 from django.contrib.auth.views import LogoutView
 from django.urls import path
 
-from accounts.views import SignIn
+from accounts.views import SignIn, slowed_down
 
 urlpatterns = [
-    path("login/", SignIn.as_view(), name="login"),
+    path("login/", slowed_down(SignIn.as_view()), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
 ]

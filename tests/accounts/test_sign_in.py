@@ -65,3 +65,23 @@ def test_signing_out_needs_a_post():
     assert client.get("/logout/").status_code == 405
     assert client.post("/logout/").headers["Location"] == "/questions/"
     assert "_auth_user_id" not in client.session
+
+
+@pytest.mark.parametrize("spelling", ["{} ", "  {}", "\uff4c{}"])
+def test_another_spelling_of_the_same_name_is_the_same_name(few_tries, spelling):
+    """Django strips and normalises names before it looks for them."""
+    name = make_user("learner-spelt").username
+    other = spelling.format(name[1:] if spelling.startswith("\uff4c") else name)
+    for n in range(3):
+        sign_in(other, "wrong", address=f"10.0.1.{n}")
+
+    assert sign_in(name, address="10.0.1.9").status_code == 429
+
+
+def test_the_admins_sign_in_page_is_slowed_down_as_well(few_tries):
+    client = Client()
+    form = {"username": "author", "password": "wrong"}
+
+    answers = [client.post("/admin/login/", form).status_code for _ in range(4)]
+
+    assert answers == [200, 200, 200, 429]
