@@ -181,7 +181,7 @@ class _Standing:
             self.stopped = True
         elif judged.verdict is not Verdict.AC:
             self._note_failure(judged.index)
-        if self.used_ms > self.total_ms and not self.stopped:
+        if self.used_ms > self.total_ms and any(not self.skips(case) for case in self.todo()):
             self.stopped = self.out_of_time = True
 
     def _note_failure(self, index: int) -> None:

@@ -194,9 +194,12 @@ class _Work:
                 yield self._place()
                 continue
             time.sleep(pause)
-            ran = [run for server in self.pool.servers for run in self._look(server)]
-            yield from ran
-            pause = self.pool.poll_min_s if ran else min(pause * SLOWER, self.pool.poll_max_s)
+            found = False
+            for server in self.pool.servers:
+                for ran in self._look(server):
+                    found = True
+                    yield ran
+            pause = self.pool.poll_min_s if found else min(pause * SLOWER, self.pool.poll_max_s)
             pause = max(pause, self.pool.poll_min_s)
 
     def _attach(self, placed: Mapping[int, Ticket]) -> None:
@@ -246,9 +249,7 @@ class _Work:
         return NoBackend("No judge can be reached.")
 
     def _submit(self, server: Judge0) -> Submitted:
-        output_bytes = self.limits.output_kib * 1024
-        most = min(server.ceilings().batch, max(1, FETCH_BYTES // output_bytes))
-        indexes, data = self._read(most)
+        indexes, data = self._read(min(server.ceilings().batch, self._most_fetched))
         tokens = server.submit(self.language, self.source, data, self.limits)
         now = time.monotonic()
         for index, token in zip(indexes, tokens, strict=True):
@@ -271,10 +272,22 @@ class _Work:
 
     # --- Looking for runs ------------------------------------------------------------------------------------
 
-    def _look(self, server: Judge0) -> list[Ran]:
-        sent = self.sent[server]
-        if not sent:
-            return []
+    @property
+    def _most_fetched(self) -> int:
+        """How many outputs may be in one answer, and so in memory."""
+        return max(1, FETCH_BYTES // (self.limits.output_kib * 1024))
+
+    def _look(self, server: Judge0) -> Iterator[Ran]:
+        """Asks once for everything that is at this server; what it holds is handed on piece by piece."""
+        sent = self.sent[server].copy()
+        for start in range(0, len(sent), self._most_fetched):
+            still_there = [
+                one for one in sent[start : start + self._most_fetched] if one in self.sent[server]
+            ]
+            if still_there:
+                yield from self._look_for(server, still_there)
+
+    def _look_for(self, server: Judge0, sent: list[_Sent]) -> list[Ran]:
         try:
             seen = server.fetch([one.token for one in sent], self.limits)
         except BackendBusy as error:
@@ -285,7 +298,7 @@ class _Work:
             self._note_silence(server, error)
             return []
         self.silent[server] = 0
-        ran = [self._note(server, one, what) for one, what in zip(sent.copy(), seen, strict=True)]
+        ran = [self._note(server, one, what) for one, what in zip(sent, seen, strict=True)]
         self._check_patience(server)
         return [run for run in ran if run]
 

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Self
@@ -50,6 +50,11 @@ class BlobQuerySet(models.QuerySet["Blob"]):
     def first_bytes(self, sha256: str, count: int) -> bytes:
         """The first `count` bytes of one blob, cut off by the database."""
         return bytes(self.values_list(_first_bytes("data", count), flat=True).get(pk=sha256))
+
+    def beginnings(self, among: Iterable[str], count: int) -> dict[str, bytes]:
+        """The first `count` bytes of each, by hash; hashes that are not stored are left out."""
+        rows = self.filter(pk__in=set(among)).values_list("pk", _first_bytes("data", count))
+        return {pk: bytes(data) for pk, data in rows}
 
     def delete_unused(self, among: Iterable[str]) -> None:
         """Delete those of the hashes `among` that no testcase refers to any more.
@@ -248,13 +253,13 @@ class Question(models.Model):
     def judging_scoring(self) -> Scoring:
         return Scoring(ScoringMode(self.scoring))
 
-    def revision(self) -> str:
-        """sha256 over what decides a verdict: cases in order, checker, limits, policy and scoring."""
-        cases = self.testcases.in_order().values_list(
-            "visibility", "group", "points", "input_id", "answer_id"
-        )
+    def revision(self, cases: Sequence["StoredCase"]) -> str:
+        """sha256 over what decides a verdict: these cases in order, checker, limits, policy and scoring."""
         decides = [
-            [[str(part) for part in case] for case in cases],
+            [
+                [case.public, case.group, str(case.points), case.input_sha256, case.answer_sha256]
+                for case in cases
+            ],
             [self.checker, self.absolute_tolerance, self.relative_tolerance],
             [self.time_limit_ms, self.memory_limit_kib, self.output_limit_kib],
             [self.run_policy, self.scoring],

@@ -12,9 +12,9 @@ from rq.serializers import JSONSerializer
 
 @cache
 def redis_client() -> redis.Redis:
-    """Gives up within about a second: whoever asks holds a learner's request, and the sweeper repairs what is lost."""
+    """Gives up within a second: whoever asks holds a learner's request, and the sweeper repairs what is lost."""
     return redis.Redis.from_url(
-        settings.REDIS_URL, socket_connect_timeout=0.5, socket_timeout=2, retry=Retry(NoBackoff(), 1)
+        settings.REDIS_URL, socket_connect_timeout=0.5, socket_timeout=1, retry=Retry(NoBackoff(), 0)
     )
 
 

@@ -12,12 +12,14 @@ from uuid import UUID
 
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
+from django import db
 
 from submissions import events
 from submissions.models import Submission
 
 UNAUTHENTICATED = 4401
 NOT_FOUND = 4404
+TRY_AGAIN = 1013
 ASK_AGAIN_S = 5.0
 
 
@@ -45,13 +47,10 @@ class SubmissionConsumer(AsyncJsonWebsocketConsumer):
             self.asking.cancel()
             await self.channel_layer.group_discard(events.group(self.submission_id), self.channel_name)
 
-    async def receive_json(self, content: Any, **kwargs: Any) -> None:
-        """Nothing is expected from clients; what they send is ignored."""
-
     async def receive(
         self, text_data: str | None = None, bytes_data: bytes | None = None, **kwargs: Any
     ) -> None:
-        """As above, also where it is not JSON."""
+        """Nothing is expected from clients; what they send is ignored."""
 
     async def submission_event(self, message: dict[str, Any]) -> None:
         """From the channel layer: one event."""
@@ -64,10 +63,19 @@ class SubmissionConsumer(AsyncJsonWebsocketConsumer):
     async def _ask_again(self) -> None:
         while True:
             await asyncio.sleep(ASK_AGAIN_S)
-            await self._catch_up()
+            try:
+                await self._catch_up()
+            except db.Error:
+                # The client comes back, or polls meanwhile; a socket that stays silent would deceive it.
+                await self.close(code=TRY_AGAIN)
+                return
 
     async def _catch_up(self) -> None:
-        pending, is_final = await self._events_after(self.last)
+        try:
+            pending, is_final = await self._events_after(self.last)
+        except Submission.DoesNotExist:
+            await self.close(code=NOT_FOUND)
+            return
         for event in pending:
             await self._send(event)
         if is_final and not pending:
@@ -95,3 +103,11 @@ def _after(query_string: bytes) -> int:
     """The number the client has seen; whatever is no number counts as none."""
     value = parse_qs(query_string.decode("latin-1")).get("after", ["0"])[0]
     return int(value) if value.isascii() and value.isdigit() and len(value) < 10 else 0
+
+
+class NothingHere(AsyncJsonWebsocketConsumer):
+    """Any other address."""
+
+    async def connect(self) -> None:
+        await self.accept()
+        await self.close(code=NOT_FOUND)

@@ -42,6 +42,11 @@ logger = logging.getLogger(__name__)
 
 JOB = "submissions.judging.judge_submission"
 OWN_INPUT = "Own input"  # the group of a run's own case
+OUR_FAULT = {
+    "judging_error": "It could not be judged. This is our fault; please submit again later.",
+    "judge_rejected": "No server judges it under the limits of this question. This is not your fault.",
+    "language_unavailable": "No server can judge this language at present. This is not your fault.",
+}
 LOW_KINDS = (Submission.Kind.VERIFICATION, Submission.Kind.REJUDGE)
 
 
@@ -86,20 +91,21 @@ def run(
 def enqueue(submission: Submission) -> None:
     """Ring the bell. Redis being away is no error: the sweeper finds the row."""
     try:
-        queue_for(submission.kind).enqueue_call(
-            JOB,
-            args=(str(submission.pk),),
-            job_id=job_id(submission),
-            result_ttl=0,
-            failure_ttl=86400,
-            timeout=-1,
-        )
+        ring(submission)
     except redis.RedisError as error:
         logger.warning("submission %s waits for the sweeper: %s", submission.pk, error)
 
 
-def queue_for(kind: str):  # type: ignore[no-untyped-def]  # rq's Queue is untyped
-    return queue("low" if kind in LOW_KINDS else "default")
+def ring(submission: Submission) -> None:
+    """Tell the workers that it waits; raises redis.RedisError."""
+    queue("low" if submission.kind in LOW_KINDS else "default").enqueue_call(
+        JOB,
+        args=(str(submission.pk),),
+        job_id=job_id(submission),
+        result_ttl=0,
+        failure_ttl=86400,
+        timeout=-1,
+    )
 
 
 def job_id(submission: Submission) -> str:
@@ -117,7 +123,7 @@ def judge_submission(submission_id: str) -> None:
         return
     work = prepare(submission)
     claim = lifecycle.claim(
-        submission.pk, revision=work.revision if work else "", cases_total=len(work.cases) if work else 0
+        submission, revision=work.revision if work else "", cases_total=len(work.cases) if work else 0
     )
     if claim is None:
         return
@@ -157,14 +163,15 @@ def prepare(submission: Submission) -> Work | None:
     if submission.kind == Submission.Kind.RUN:
         return _prepare_run(submission)
     assert question is not None  # a constraint: only runs have none
+    cases = question.testcases.values_for_judging()
     return Work(
         program=Program(submission.language, submission.source.encode()),
-        cases=question.testcases.values_for_judging(),
+        cases=cases,
         limits=question.judging_limits(),
         checker=question.judging_checker(),
         policy=RunPolicy(question.run_policy),
         scoring=question.judging_scoring(),
-        revision=question.revision(),
+        revision=question.revision(cases),
     )
 
 
@@ -173,7 +180,8 @@ def _prepare_run(submission: Submission) -> Work | None:
     if kept is None:
         return None
     question = submission.question
-    cases: list[Case] = [*question.testcases.public().values_for_judging()] if question else []
+    public_cases = question.testcases.public().values_for_judging() if question else []
+    cases: list[Case] = [*public_cases]
     if kept.input is not None or not cases:
         own_input = kept.input or b""
         cases.append(
@@ -186,7 +194,7 @@ def _prepare_run(submission: Submission) -> Work | None:
         checker=question.judging_checker() if question else Checker(),
         policy=RunPolicy.RUN_ALL,
         scoring=Scoring(),
-        revision=question.revision() if question else "",
+        revision=question.revision(public_cases) if question else "",
     )
 
 
@@ -231,8 +239,9 @@ def _judge(claim: lifecycle.Claim, work: Work) -> None:
         else:
             lifecycle.await_backend(claim)
     except JudgingError as error:
+        # Its words name servers, which are the operator's business.
         logger.error("submission %s cannot be judged: %s: %s", claim.submission_id, error.code, error)
-        lifecycle.fail(claim, code=error.code, message=f"It could not be judged: {error}")
+        lifecycle.fail(claim, code=error.code, message=OUR_FAULT.get(error.code, OUR_FAULT["judging_error"]))
 
 
 def stored_steps(claim: lifecycle.Claim) -> list[Submitted | Judged]:

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from django.db import DatabaseError, close_old_connections, connection
+from django import db
 
 from submissions import lifecycle
 
@@ -52,13 +52,13 @@ def _renew_for_ever() -> None:
         claims = in_flight()
         if not claims:
             continue
-        close_old_connections()
+        db.close_old_connections()
         for claim in claims:
             try:
                 lifecycle.renew(claim)
             except lifecycle.Fenced:
                 logger.info("submission %s was taken over", claim.submission_id)
-            except DatabaseError as error:
+            except db.Error as error:
                 logger.warning("leases cannot be renewed now: %s", error)
                 break
-        connection.close()
+        db.connection.close()

@@ -9,6 +9,7 @@ believes in. Where it is not, somebody else was faster: `claim` answers None, th
 was written. All times are the database's, so that workers' clocks do not matter.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -17,7 +18,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F
 from django.db.models.functions import Coalesce, Greatest, Now
 
 from accounts.models import User
@@ -69,10 +70,10 @@ def create(
     return submission
 
 
-def claim(submission_id: UUID, *, revision: str, cases_total: int) -> Claim | None:
-    """Take a queued submission, or None when there is nothing to take. The next writer is fenced by attempt + 1."""
-    submission = _change(
-        Submission.objects.filter(pk=submission_id, status=Status.QUEUED),
+def claim(submission: Submission, *, revision: str, cases_total: int) -> Claim | None:
+    """Take a queued submission as it was read, or None when somebody has had it since. The next writer is fenced."""
+    claimed = _change(
+        Submission.objects.filter(pk=submission.pk, status=Status.QUEUED, attempt=submission.attempt),
         status=Status.RUNNING,
         attempt=F("attempt") + 1,
         overdue_at=Now() + LEASE,
@@ -82,9 +83,7 @@ def claim(submission_id: UUID, *, revision: str, cases_total: int) -> Claim | No
         revision=revision,
         cases_total=cases_total,
     )
-    if submission is None:
-        return None
-    return Claim(submission.pk, submission.attempt, submission.kind)
+    return None if claimed is None else Claim(claimed.pk, claimed.attempt, claimed.kind)
 
 
 def forget_results(claim: Claim) -> None:
@@ -102,9 +101,9 @@ def renew(claim: Claim) -> None:
 
 
 def record_placement(claim: Claim, step: Submitted) -> None:
-    """Keep the tokens before anything is asked about them. A backend was found, so none is missing any more."""
+    """Keep the tokens before anything is asked about them."""
     with transaction.atomic():
-        if not _rows(claim).update(unavailable_since=None):
+        if not _rows(claim).update(attempt=claim.attempt):
             raise Fenced
         Placement.objects.create(
             submission_id=claim.submission_id,
@@ -117,10 +116,13 @@ def record_placement(claim: Claim, step: Submitted) -> None:
 
 
 def record_case(claim: Claim, case: Case, step: Judged) -> None:
-    changes, fields = _case_changes(claim, step), _case_fields(claim, case, step)
+    """Store how a case went. That it was decided also shows that a backend works."""
     with transaction.atomic():
-        submission = _held(claim, **changes)
-        result = CaseResult.objects.create(submission=submission, **fields)
+        submission = _held(claim, **_case_changes(claim, step))
+        result = CaseResult.objects.create(submission=submission, **_case_fields(claim, case, step))
+        if claim.kind == Submission.Kind.RUN and step.run is not None:
+            # Within the fence: who has lost a run must not overwrite its texts.
+            _keep_for_a_while(claim, case, step)
         events.record_case(submission, result)
 
 
@@ -181,13 +183,10 @@ def give_back_overdue(submission: Submission) -> Submission | None:
     )
 
 
-def postpone(submission: Submission) -> bool:
-    """Look at a queued submission again after PATIENCE; False when it is no longer that one's turn."""
-    return bool(
-        Submission.objects.filter(
-            pk=submission.pk, status=Status.QUEUED, attempt=submission.attempt, overdue_at__lte=Now()
-        ).update(overdue_at=Now() + PATIENCE)
-    )
+def postpone(submissions: Sequence[Submission]) -> None:
+    """Look at those of them that are still queued again after PATIENCE."""
+    waiting = Submission.objects.filter(pk__in=[one.pk for one in submissions], status=Status.QUEUED)
+    waiting.update(overdue_at=Now() + PATIENCE)
 
 
 def give_up_waiting(submission: Submission) -> Submission | None:
@@ -224,7 +223,8 @@ def _held(claim: Claim, **changes: Any) -> Submission:
     """The row after `changes` and with the next seq; to be called in the transaction that records the event."""
     if not _rows(claim).update(seq=F("seq") + 1, **changes):
         raise Fenced
-    return Submission.objects.select_related("question").get(pk=claim.submission_id)
+    rows = Submission.objects.select_related("question")
+    return rows.defer("source", "question__statement", "question__statement_html").get(pk=claim.submission_id)
 
 
 def _change(rows: SubmissionQuerySet, **changes: Any) -> Submission | None:
@@ -241,20 +241,15 @@ def _change(rows: SubmissionQuerySet, **changes: Any) -> Submission | None:
 
 
 def _case_changes(claim: Claim, step: Judged) -> dict[str, Any]:
-    changes: dict[str, Any] = {"cases_judged": F("cases_judged") + 1}
+    changes: dict[str, Any] = {"cases_judged": F("cases_judged") + 1, "unavailable_since": None}
     if step.verdict is Verdict.AC:
         changes["cases_passed"] = F("cases_passed") + 1
     if step.run is None:
         return changes
     changes["time_ms"] = Greatest(Coalesce("time_ms", 0), step.run.time_ms)
     changes["memory_kib"] = Greatest(Coalesce("memory_kib", 0), step.run.memory_kib)
-    if step.run.compile_output:
-        if claim.kind == Submission.Kind.RUN:
-            ephemeral.store_compile_output(
-                claim.submission_id, step.run.compile_output[: disclosure.TEXT_CAP]
-            )
-        else:
-            changes["compile_output"] = disclosure.text(step.run.compile_output)
+    if step.run.compile_output and claim.kind != Submission.Kind.RUN:
+        changes["compile_output"] = disclosure.text(step.run.compile_output)
     return changes
 
 
@@ -277,34 +272,40 @@ def _case_fields(claim: Claim, case: Case, step: Judged) -> dict[str, Any]:
     fields |= {
         "time_ms": step.run.time_ms,
         "memory_kib": step.run.memory_kib,
-        "exit_code": step.run.exit_code,
-        "signal": step.run.signal,
         "truncated": step.run.truncated or len(step.run.output) > disclosure.TEXT_CAP,
     }
     if case.public:
-        fields |= _kept_texts(claim, step)
+        fields |= {"exit_code": step.run.exit_code, "signal": step.run.signal}
+    if case.public and claim.kind != Submission.Kind.RUN:
+        texts = _texts(step)
+        fields |= {
+            "output": texts.output,
+            "stderr": texts.stderr,
+            "difference_message": texts.difference_message,
+        }
     return fields
 
 
-def _kept_texts(claim: Claim, step: Judged) -> dict[str, Any]:
-    """Columns for a public case's texts; for a run they go to Redis instead and the columns stay empty."""
+def _keep_for_a_while(claim: Claim, case: Case, step: Judged) -> None:
+    """A run's texts go to Redis; its row and case results hold none."""
     assert step.run is not None
-    texts = ephemeral.CaseTexts(
+    if step.run.compile_output:
+        ephemeral.store_compile_output(claim.submission_id, step.run.compile_output[: disclosure.TEXT_CAP])
+    if case.public:
+        ephemeral.store_case(claim.submission_id, case.index, _texts(step))
+
+
+def _texts(step: Judged) -> ephemeral.CaseTexts:
+    assert step.run is not None
+    return ephemeral.CaseTexts(
         output=step.run.output[: disclosure.TEXT_CAP],
         stderr=step.run.stderr[: disclosure.TEXT_CAP],
         difference_message=disclosure.text(step.difference.message.encode()) if step.difference else "",
     )
-    if claim.kind == Submission.Kind.RUN:
-        ephemeral.store_case(claim.submission_id, step.index, texts)
-        return {}
-    return {
-        "output": texts.output,
-        "stderr": texts.stderr,
-        "difference_message": texts.difference_message,
-    }
 
 
 def expire_events(older_than: timedelta) -> int:
     """Delete the events of submissions that ended long enough ago; followers then get a snapshot."""
-    ended = Q(submission__finished_at__lt=Now() - older_than)
-    return Event.objects.filter(ended).delete()[0]
+    long_ago = Now() - older_than
+    # The first condition is the index's: events are never older than the end of their submission.
+    return Event.objects.filter(created_at__lt=long_ago, submission__finished_at__lt=long_ago).delete()[0]

@@ -214,8 +214,8 @@ class Placement(models.Model):
 class CaseResult(models.Model):
     """How one case went. What the case was (group, points, visibility) is kept as it was then.
 
-    Output, stderr and the checker's words are kept for public cases of graded submissions only: a program can print
-    its input, so what is kept of a hidden case must not contain bytes of the program.
+    Output, stderr, exit code and the checker's words are kept for public cases only (of runs in Redis): a program can
+    put its input into any of them, so nothing that it chooses is kept of a hidden case.
     """
 
     submission = models.ForeignKey(Submission, on_delete=models.CASCADE, related_name="case_results")
@@ -227,8 +227,10 @@ class CaseResult(models.Model):
     verdict = models.CharField(max_length=3, choices=[(v.value, v.value) for v in Verdict])
     time_ms = models.PositiveIntegerField(null=True, help_text="Empty if it was not run.")
     memory_kib = models.PositiveIntegerField(null=True, help_text="Empty if it was not run.")
-    exit_code = models.IntegerField(null=True, help_text="Empty if it was not run or did not exit.")
-    signal = models.PositiveIntegerField(null=True, help_text="Empty if no signal ended it.")
+    exit_code = models.IntegerField(null=True, help_text="Empty if it did not exit, and on hidden cases.")
+    signal = models.PositiveIntegerField(
+        null=True, help_text="Empty if no signal ended it, and on hidden cases."
+    )
     difference = models.CharField(max_length=20, blank=True)
     difference_message = models.TextField(blank=True)
     output = models.BinaryField(default=b"")
@@ -243,7 +245,8 @@ class CaseResult(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["submission", "index"], name="one_result_a_case"),
             models.CheckConstraint(
-                condition=Q(public=True) | Q(output=b"", stderr=b"", difference_message=""),
+                condition=Q(public=True)
+                | Q(output=b"", stderr=b"", difference_message="", exit_code=None, signal=None),
                 name="case_result_hidden_keeps_no_bytes",
             ),
         ]

@@ -19,50 +19,64 @@ import redis
 from django.conf import settings
 
 from submissions import judging, lifecycle
-from submissions.connections import redis_client
+from submissions.connections import queue, redis_client
 from submissions.models import Submission
 
 logger = logging.getLogger(__name__)
 
 SWEEP_EVERY_S = 2.0
 HEALTH_EVERY_S = 5.0
+EXPIRE_EVERY_S = 60.0
 HEALTH_TTL_S = 30
 HEALTH_KEY = "backends:health"
 BATCH = 500
 
 
 def sweep() -> int:
-    """Repair what is overdue now; the number of submissions that were repaired."""
-    overdue = Submission.objects.overdue().order_by("overdue_at")[:BATCH]
-    repaired = sum([_repair(submission) for submission in overdue])
-    lifecycle.expire_events(timedelta(seconds=settings.EVENT_TTL_S))
-    return repaired
+    """Repair what is overdue now; the number of submissions that were repaired.
+
+    Rows first, bells last: where Redis does not answer, as much as possible is repaired all the same.
+    """
+    overdue = list(
+        Submission.objects.overdue()
+        .defer("source", "compile_output")
+        .order_by("-status", "overdue_at")[:BATCH]
+    )  # running ones come first
+    queued = [one for one in overdue if one.status == Submission.Status.QUEUED]
+    lost = [_given_back(one) for one in overdue if one.status == Submission.Status.RUNNING]
+    ended = [lifecycle.give_up_waiting(one) for one in queued if one.unavailable_since]
+    returned = [one for one in lost if one and one.status == Submission.Status.QUEUED]
+    rung = _ring_for([*returned, *queued])
+    return len([one for one in [*lost, *ended] if one]) + len(set(rung) - set(returned))
 
 
-def _repair(submission: Submission) -> bool:
-    if submission.status == Submission.Status.RUNNING:
-        returned = lifecycle.give_back_overdue(submission)
-        if returned is None:
-            return False
+def _given_back(submission: Submission) -> Submission | None:
+    returned = lifecycle.give_back_overdue(submission)
+    if returned is not None:
         logger.warning("submission %s had lost its worker (now %s)", returned.pk, returned.status)
-        if returned.status == Submission.Status.QUEUED:
-            judging.enqueue(returned)
-        return True
-    if lifecycle.give_up_waiting(submission) is not None:
-        return True
-    if not lifecycle.postpone(submission) or _stands_in_queue(submission):
-        return False
-    judging.enqueue(submission)
-    return True
+    return returned
 
 
-def _stands_in_queue(submission: Submission) -> bool:
-    """Whether its job waits in the list. (That the job's hash exists says nothing: a dead worker may have had it.)"""
-    queue = judging.queue_for(submission.kind)
+def _ring_for(submissions: list[Submission]) -> list[Submission]:
+    """Enqueue those that stand in no queue; they are looked at again after their patience.
+
+    (That a job's hash exists says nothing: a dead worker may have had it.)
+    """
+    lifecycle.postpone(submissions)
     try:
-        return redis_client().lpos(queue.key, judging.job_id(submission)) is not None
-    except redis.RedisError:
-        return False
+        standing = {job for name in ("default", "low") for job in queue(name).get_job_ids()}
+        missing = [one for one in submissions if judging.job_id(one) not in standing]
+        for submission in missing:
+            judging.ring(submission)
+    except redis.RedisError as error:
+        logger.warning("nobody can be told of waiting submissions: %s", error)
+        return []
+    return missing
+
+
+def expire_events() -> None:
+    """Delete events that nobody follows any more."""
+    lifecycle.expire_events(timedelta(seconds=settings.EVENT_TTL_S))
 
 
 def report_backends() -> None:

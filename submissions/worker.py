@@ -7,16 +7,19 @@ SIGTERM or SIGINT: takes nothing new, lets what it judges finish within the grac
 """
 
 import logging
+import os
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from types import FrameType
 from typing import Any
 
 import redis
+from django import db
 from django.conf import settings
-from django.db import DatabaseError, close_old_connections, connection
+from django.db import close_old_connections, connection
 from rq import Queue
 from rq.exceptions import DequeueTimeout, StopRequested
 from rq.executions import Execution
@@ -203,27 +206,40 @@ class ThreadedWorker(BaseWorker):
 
 
 class Sweeper(threading.Thread):
-    """Runs recovery beside the judging threads for as long as the process lives."""
+    """Runs recovery beside the judging threads for as long as the process lives.
+
+    It is the only recovery there is: an error that it has no name for ends the process, so that whoever keeps it
+    running starts it again, rather than leaving a worker that judges and never sweeps.
+    """
 
     def __init__(self) -> None:
         super().__init__(name="sweeper", daemon=True)
+        self._rounds = {
+            recovery.sweep: recovery.SWEEP_EVERY_S,
+            recovery.report_backends: recovery.HEALTH_EVERY_S,
+            recovery.expire_events: recovery.EXPIRE_EVERY_S,
+        }
 
     def run(self) -> None:
-        last_report = 0.0
+        due = dict.fromkeys(self._rounds, 0.0)
         pause = threading.Event()
-        while True:
-            self._guarded(recovery.sweep)
-            if time.monotonic() - last_report > recovery.HEALTH_EVERY_S:
-                last_report = time.monotonic()
-                self._guarded(recovery.report_backends)
-            pause.wait(recovery.SWEEP_EVERY_S)
+        try:
+            while True:
+                for step, every_s in self._rounds.items():
+                    if time.monotonic() >= due[step]:
+                        self._take(step)
+                        due[step] = time.monotonic() + every_s
+                pause.wait(min(self._rounds.values()) / 2)
+        finally:
+            logger.critical("the sweeper has failed; the worker ends with it", exc_info=True)
+            os._exit(1)
 
-    def _guarded(self, step: Any) -> None:
+    def _take(self, step: Callable[[], object]) -> None:
         """One round may fail for want of the database, Redis or a backend; the next one comes."""
         try:
             close_old_connections()
             step()
-        except (DatabaseError, redis.RedisError, JudgingError) as error:
-            logger.warning("sweeper: %s: %s", type(error).__name__, error)
+        except (db.Error, redis.RedisError, JudgingError) as error:
+            logger.warning("%s: %s: %s", step.__name__, type(error).__name__, error)
         finally:
             connection.close()

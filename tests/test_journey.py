@@ -209,7 +209,8 @@ def test_when_redis_is_away_the_submission_is_taken_and_judged_later(engine, wor
 
 
 def claim(submission: Submission) -> lifecycle.Claim:
-    claimed = lifecycle.claim(submission.pk, revision="r", cases_total=4)
+    submission.refresh_from_db()
+    claimed = lifecycle.claim(submission, revision="r", cases_total=4)
     assert claimed is not None
     return claimed
 
@@ -226,8 +227,8 @@ def test_when_a_worker_dies_its_submission_is_judged_by_another_and_finished_cas
     """S0.15, S1.5 (in part)"""
     submission = submit()
     dead = claim(submission)
-    Submission.objects.filter(pk=submission.pk).update(revision=submission.question.revision())
     cases = submission.question.testcases.values_for_judging()
+    Submission.objects.filter(pk=submission.pk).update(revision=submission.question.revision(cases))
     lifecycle.record_case(dead, cases[0], ran(1))
     make_overdue(submission)
 
@@ -250,7 +251,8 @@ def test_when_the_question_changed_meanwhile_everything_is_judged_again(engine, 
 
     submission.refresh_from_db()
     assert [result.verdict for result in submission.case_results.all()] == ["AC"] * 4
-    assert submission.revision == submission.question.revision()
+    cases = submission.question.testcases.values_for_judging()
+    assert submission.revision == submission.question.revision(cases)
 
 
 def test_when_a_case_is_replaced_while_it_is_judged_the_new_one_counts(engine, work):
@@ -305,7 +307,8 @@ def test_a_finished_submission_is_never_claimed_again():
     submission = submit()
     lifecycle.finish(claim(submission), Finished(Verdict.AC, None))
 
-    assert lifecycle.claim(submission.pk, revision="r", cases_total=4) is None
+    submission.refresh_from_db()
+    assert lifecycle.claim(submission, revision="r", cases_total=4) is None
     judging.judge_submission(str(submission.pk))  # the same job delivered twice
 
     submission.refresh_from_db()
@@ -385,7 +388,7 @@ def test_of_many_who_claim_at_once_exactly_one_gets_it():
         from django.db import connection
 
         for submission in submissions:
-            claimed = lifecycle.claim(submission.pk, revision="r", cases_total=1)
+            claimed = lifecycle.claim(submission, revision="r", cases_total=1)
             if claimed is not None:
                 won.append(claimed)
         connection.close()

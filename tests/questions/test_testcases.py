@@ -148,11 +148,11 @@ def test_numbering_follows_the_order_of_judging() -> None:
 
 def test_the_revision_changes_with_what_decides_a_verdict_and_with_nothing_else() -> None:
     question = make_question()
-    before = question.revision()
+    before = question.revision(question.testcases.values_for_judging())
     question.title = "Another title"
-    assert question.revision() == before
+    assert question.revision(question.testcases.values_for_judging()) == before
     testcases.save(question.testcases.get(visibility="public"), answer=b"changed")
-    assert question.revision() != before
+    assert question.revision(question.testcases.values_for_judging()) != before
 
 
 def test_the_database_itself_refuses_a_visibility_that_does_not_exist() -> None:

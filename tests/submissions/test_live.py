@@ -10,11 +10,12 @@ from asgiref.sync import sync_to_async
 from channels.testing import WebsocketCommunicator
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+from django.db import connection
 
 from execution import languages
 from execution.types import Finished, Judged, Run, Verdict
 from judgeplatform.asgi import application
-from submissions import judging, lifecycle
+from submissions import consumers, judging, lifecycle
 from submissions.models import Submission
 from tests.factories import make_question, make_user
 from tests.fakes import FakeJudge0, printed
@@ -43,7 +44,7 @@ def submit(user) -> Submission:
 
 
 def judge_one_case(submission):
-    claim = lifecycle.claim(submission.pk, revision="r", cases_total=2)
+    claim = lifecycle.claim(submission, revision="r", cases_total=2)
     assert claim is not None
     case = submission.question.testcases.values_for_judging()[0]
     lifecycle.record_case(claim, case, Judged(1, Run(failure=None), Verdict.AC, points=Decimal(1)))
@@ -120,8 +121,6 @@ def test_who_reconnects_gets_only_what_was_missed():
 
 def test_what_the_channel_layer_loses_arrives_all_the_same(monkeypatch):
     """The layer is a hint; the database is asked again."""
-    from submissions import consumers
-
     monkeypatch.setattr(consumers, "ASK_AGAIN_S", 0.1)
     learner = make_user()
     submission, cookie = submit(learner), session_cookie(learner)
@@ -138,6 +137,56 @@ def test_what_the_channel_layer_loses_arrives_all_the_same(monkeypatch):
         return message
 
     assert follow(scenario)["seq"] == 2
+
+
+def test_when_the_database_fails_the_socket_is_closed_so_that_the_client_comes_back(monkeypatch):
+    """One that stays open and silent would deceive it."""
+    monkeypatch.setattr(consumers, "ASK_AGAIN_S", 0.1)
+    learner = make_user()
+    submission, cookie = submit(learner), session_cookie(learner)
+
+    async def scenario():
+        live = socket(submission.pk, cookie, after=1)
+        await live.connect()
+        await sync_to_async(rename_table)("submissions_submission", "away")
+        try:
+            return await live.receive_output(10)
+        finally:
+            await sync_to_async(rename_table)("away", "submissions_submission")
+
+    assert follow(scenario) == {"type": "websocket.close", "code": 1013}
+
+
+def rename_table(old: str, new: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"ALTER TABLE {old} RENAME TO {new}")
+
+
+def test_when_the_submission_is_deleted_the_socket_is_closed(monkeypatch):
+    monkeypatch.setattr(consumers, "ASK_AGAIN_S", 0.1)
+    learner = make_user()
+    submission, cookie = submit(learner), session_cookie(learner)
+
+    async def scenario():
+        live = socket(submission.pk, cookie, after=1)
+        await live.connect()
+        await sync_to_async(submission.delete)()
+        return await live.receive_output(10)
+
+    assert follow(scenario) == {"type": "websocket.close", "code": 4404}
+
+
+def test_any_other_address_is_closed_with_a_code():
+    async def scenario():
+        live = WebsocketCommunicator(
+            application,
+            "/ws/nonsense/",
+            [(b"origin", b"http://127.0.0.1:8000"), (b"host", b"127.0.0.1:8000")],
+        )
+        assert (await live.connect())[0]
+        return await live.receive_output()
+
+    assert follow(scenario) == {"type": "websocket.close", "code": 4404}
 
 
 @pytest.mark.parametrize(

@@ -3,19 +3,23 @@
 A step is an exchange with the backend: between two of them lies all that a worker writes.
 """
 
+import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 from django.db import connection
 from django.db.models.functions import Now
 
 from execution import languages
-from submissions import judging, recovery
+from execution.types import Judged, Run, Verdict
+from submissions import connections, ephemeral, judging, lifecycle, recovery
 from submissions.connections import redis_client
 from submissions.models import Submission
 from tests.conftest import ROOT
@@ -59,13 +63,17 @@ def submit() -> Submission:
     )
 
 
+def make_overdue(submission: Submission) -> None:
+    Submission.objects.filter(pk=submission.pk).update(overdue_at=Now() - timedelta(seconds=1))
+
+
 def recover(submission: Submission, work: Callable[[], None]) -> Submission:
     """What the sweeper and another worker do once the patience with this one has run out."""
     for _ in range(4):
         submission.refresh_from_db()
         if submission.is_final:
             break
-        Submission.objects.filter(pk=submission.pk).update(overdue_at=Now() - timedelta(seconds=1))
+        make_overdue(submission)
         recovery.sweep()
         work()
     return submission
@@ -149,3 +157,98 @@ def test_redis_is_emptied_at_this_step(judge0, work, step):
     work()
 
     assert_judged_as_ever(recover(submission, work))
+
+
+def test_a_backend_that_takes_programs_and_never_ends_them_is_waited_for_no_longer_than_for_none(
+    judge0, work, settings
+):
+    """That it takes them does not show that it works."""
+    submission = submit()
+    judge0.fail("500", method="GET", path="/submissions/batch")
+    work()
+    submission.refresh_from_db()
+    since = submission.unavailable_since
+    assert (submission.status, submission.reason) == ("queued", "judge_unavailable")
+    make_overdue(submission)
+    recovery.sweep()
+    work()
+    submission.refresh_from_db()
+    assert (submission.attempt, submission.unavailable_since) == (2, since)
+
+    settings.MAX_QUEUE_AGE_S = 0
+    make_overdue(submission)
+    recovery.sweep()
+
+    submission.refresh_from_db()
+    assert (submission.status, submission.reason) == ("error", "judge_unavailable")
+
+
+def test_a_learner_is_told_neither_the_judges_address_nor_its_words(judge0, work):
+    submission = submit()
+    judge0.fail("401")
+
+    work()
+
+    submission.refresh_from_db()
+    assert (submission.status, submission.reason) == ("error", "judge_rejected")
+    assert "127.0.0.1" not in submission.message
+    assert submission.message.endswith("This is not your fault.")
+
+
+def test_a_redis_that_hangs_is_asked_once_in_a_sweep_not_once_for_every_row(judge0, settings):
+    """Rows whose worker was lost are given back all the same."""
+    waiting = [submit() for _ in range(5)]
+    lost = submit()
+    assert lifecycle.claim(lost, revision="r", cases_total=3)
+    for submission in (*waiting, lost):
+        make_overdue(submission)
+    with socket.create_server(("127.0.0.1", 0)) as hung:
+        settings.REDIS_URL = f"redis://127.0.0.1:{hung.getsockname()[1]}/0"
+        forget_connections()
+        recovery.sweep()
+        hung.setblocking(False)
+        asked = 0
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                hung.accept()
+                asked += 1
+    settings.REDIS_URL = os.environ["REDIS_URL"]
+    forget_connections()
+
+    assert asked == 1
+    lost.refresh_from_db()
+    assert (lost.status, lost.interruptions) == ("queued", 1)
+
+
+def forget_connections() -> None:
+    connections.redis_client.cache_clear()
+    connections.queue.cache_clear()
+
+
+def test_an_attempt_that_was_read_before_another_one_is_not_claimed(judge0):
+    """What was prepared for it, such as what to forget, is out of date."""
+    submission = submit()
+    as_read = Submission.objects.get(pk=submission.pk)
+    lifecycle.give_back(lifecycle.claim(submission, revision="r", cases_total=3))
+
+    assert lifecycle.claim(as_read, revision="r", cases_total=3) is None
+
+
+def test_who_has_lost_a_run_does_not_overwrite_its_texts(judge0):
+    run = judging.run(
+        user=make_user(), question=None, language=languages.get("python"), source="print(1)", input="x"
+    )
+    case = judging.prepare(run).cases[0]
+    stale = lifecycle.claim(run, revision="", cases_total=1)
+    lifecycle.give_back(stale)
+    run.refresh_from_db()
+    current = lifecycle.claim(run, revision="", cases_total=1)
+
+    def judged(output: bytes) -> Judged:
+        return Judged(1, Run(failure=None, output=output), Verdict.AC, Decimal(0))
+
+    lifecycle.record_case(current, case, judged(b"NEW"))
+    with pytest.raises(lifecycle.Fenced):
+        lifecycle.record_case(stale, case, judged(b"STALE"))
+
+    assert ephemeral.load_cases(run.pk)[1].output == b"NEW"

@@ -101,3 +101,24 @@ def test_without_redis_it_says_so_in_one_sentence():
     assert worker.returncode == 1
     assert "Redis does not answer" in worker.stderr
     assert "Traceback" not in worker.stderr
+
+
+BROKEN_SWEEPER = """
+import django
+django.setup()
+from submissions import recovery, worker
+def sweep():
+    raise ValueError("nobody has thought of this")
+recovery.sweep = sweep
+worker.Sweeper().run()
+"""
+
+
+def test_a_worker_whose_sweeper_fails_ends_rather_than_never_sweeping_again():
+    ended = subprocess.run(
+        [sys.executable, "-c", BROKEN_SWEEPER], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+
+    assert ended.returncode == 1
+    assert "the sweeper has failed" in ended.stderr
+    assert "nobody has thought of this" in ended.stderr
