@@ -3,6 +3,7 @@
 from http import HTTPStatus
 from typing import Any
 
+import redis
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.http import Http404, HttpRequest, HttpResponse
 from django.views import defaults
@@ -19,6 +20,9 @@ def answer(error: Exception, context: dict[str, Any]) -> Response | None:
     """DRF's exception handler; None (a 500) for what is not a client's doing."""
     if isinstance(error, Limited):
         return _problem(429, "rate_limited", str(error), headers={"Retry-After": str(error.retry_after_s)})
+    if isinstance(error, redis.RedisError):
+        detail = "Runs cannot be taken or shown just now; please try again soon."
+        return _problem(503, "unavailable", detail, headers={"Retry-After": "5"})
     if isinstance(error, RequestDataTooBig):
         return _problem(413, "too_large", "The request body is too large.")
     if isinstance(error, Http404):

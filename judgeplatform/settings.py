@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import django_stubs_ext
 import environ
+import limits
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
@@ -46,23 +47,41 @@ def choice(name: str, default: str, allowed: tuple[str, ...]) -> str:
     return value
 
 
+def rate(name: str, default: str) -> str:
+    """A rate such as `20/minute`; nonsense is refused by name."""
+    value = env.str(name, default=default)
+    try:
+        limits.parse(value)
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name} is {value!r}; it must be like 20/minute.") from error
+    return value
+
+
 def secret_key() -> str:
     """SECRET_KEY, or the one that the first start wrote to `var/secret_key` (readable by its owner only)."""
     if given := env.str("SECRET_KEY", default=""):
         return given
     path = VAR_DIR / "secret_key"
-    if not path.exists():
-        VAR_DIR.mkdir(parents=True, exist_ok=True)
-        fresh = VAR_DIR / f"secret_key.{os.getpid()}"
-        fresh.touch(mode=0o600)
-        fresh.write_text(secrets.token_urlsafe(50))
-        try:
-            os.link(fresh, path)  # several processes may start at once: the first one wins
-        except FileExistsError:
-            pass
-        finally:
-            fresh.unlink()
-    return path.read_text()
+    try:
+        if not path.exists():
+            _write_once(path, secrets.token_urlsafe(50))
+        return path.read_text()
+    except OSError as error:
+        raise ImproperlyConfigured(f"{path} cannot be used ({error.strerror}); or set SECRET_KEY.") from error
+
+
+def _write_once(path: Path, text: str) -> None:
+    """Make the file, for its owner only; where several processes start at once, the first one wins."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(f"{path.name}.{os.getpid()}")
+    fresh.touch(mode=0o600)
+    fresh.write_text(text)
+    try:
+        os.link(fresh, path)
+    except FileExistsError:
+        pass
+    finally:
+        fresh.unlink()
 
 
 # --- Where it runs -------------------------------------------------------------------------------------------
@@ -105,6 +124,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "judgeplatform.middleware.refuse_odd_charsets",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -233,7 +253,12 @@ def backend_headers(count: int) -> list[dict[str, str]]:
     }
     result = []
     for n in range(1, count + 1):
-        own = env.json(f"JUDGE0_HEADERS_{n}", default={})
+        try:
+            own = env.json(f"JUDGE0_HEADERS_{n}", default={})
+        except ValueError as error:
+            raise ImproperlyConfigured(f"JUDGE0_HEADERS_{n} is not JSON.") from error
+        if not isinstance(own, dict):
+            raise ImproperlyConfigured(f"JUDGE0_HEADERS_{n} must be a JSON object of names and values.")
         named = {name.lower() for name in own}
         result.append(own | {k: v for k, v in shared.items() if v and k.lower() not in named})
     return result
@@ -266,11 +291,11 @@ MAX_BODY_BYTES = 6 * (MAX_SOURCE_BYTES + MAX_RUN_STDIN_BYTES) + 64 * 1024
 DATA_UPLOAD_MAX_MEMORY_SIZE = max(8 * 1024 * 1024, MAX_BODY_BYTES)
 
 RATE_LIMITS = {
-    "submit": env.str("RATE_LIMIT_SUBMIT", default="20/minute"),
-    "run": env.str("RATE_LIMIT_RUN", default="40/minute"),
-    "sign-in": env.str("RATE_LIMIT_SIGN_IN", default="10/minute"),
+    "submit": rate("RATE_LIMIT_SUBMIT", "20/minute"),
+    "run": rate("RATE_LIMIT_RUN", "40/minute"),
+    "sign-in": rate("RATE_LIMIT_SIGN_IN", "10/minute"),
     # A whole class may sit behind one address.
-    "sign-in-address": env.str("RATE_LIMIT_SIGN_IN_ADDRESS", default="120/minute"),
+    "sign-in-address": rate("RATE_LIMIT_SIGN_IN_ADDRESS", "120/minute"),
 }
 RATE_LIMIT_BACKEND = choice("RATE_LIMIT_BACKEND", "redis", ("redis", "locmem"))
 CODE_EXEC_KEYS = [key.strip() for key in env.list("CODE_EXEC_KEY", default=[]) if key.strip()]

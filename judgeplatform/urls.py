@@ -1,9 +1,10 @@
 """Every address of the platform."""
 
 from django.contrib import admin
-from django.urls import URLPattern, URLResolver, include, path
+from django.urls import URLPattern, URLResolver, include, path, re_path
 from django.views.generic import RedirectView
 
+from accounts.views import slowed_down
 from judgeplatform import health
 from submissions import api, consumers
 
@@ -13,6 +14,7 @@ api_urlpatterns = [
     path("submissions/<uuid:pk>/events/", api.SubmissionEvents.as_view(), name="api-submission-events"),
     path("runs/", api.RunList.as_view(), name="api-runs"),
     path("runs/<uuid:pk>/", api.RunDetail.as_view(), name="api-run"),
+    re_path(r"", api.NothingHere.as_view()),
 ]
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -21,6 +23,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("questions.urls")),
     path("", include("submissions.urls")),
     path("api/v1/", include(api_urlpatterns)),
+    path("admin/login/", slowed_down(admin.site.login)),
     path("admin/", admin.site.urls),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
@@ -30,4 +33,5 @@ handler400 = "judgeplatform.problems.bad_request"
 
 websocket_urlpatterns = [
     path("ws/submissions/<uuid:pk>/", consumers.SubmissionConsumer.as_asgi(), name="ws-submission"),
+    re_path(r"", consumers.NothingHere.as_asgi()),
 ]

@@ -5,8 +5,11 @@ from uuid import UUID
 
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
+from django.utils.dateparse import parse_datetime
+from django.utils.timezone import is_aware
 from rest_framework import status
-from rest_framework.pagination import CursorPagination
+from rest_framework.exceptions import NotFound
+from rest_framework.pagination import Cursor, CursorPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -21,6 +24,20 @@ from submissions.serializers import EventsQuery, ListQuery, RunSerializer, Submi
 class NewestFirst(CursorPagination):
     page_size = 25
     ordering = ("-created_at", "-id")
+
+    def decode_cursor(self, request: Request) -> Cursor | None:
+        """DRF hands a position on unseen; ours is a time, and what is none must not reach the database."""
+        cursor = super().decode_cursor(request)
+        if cursor is None or cursor.position is None:
+            return cursor
+        try:
+            position = parse_datetime(str(cursor.position))
+            in_range = position is not None and is_aware(position) and 1 < position.year < 9999
+        except ValueError:
+            in_range = False
+        if not in_range:
+            raise NotFound(self.invalid_cursor_message)
+        return cursor
 
 
 def owned(request: Request) -> SubmissionQuerySet:
@@ -71,6 +88,16 @@ class RunDetail(APIView):
     def get(self, request: Request, pk: UUID) -> Response:
         runs = owned(request).filter(kind=Submission.Kind.RUN)
         return Response(disclosure.detail(get_object_or_404(runs, pk=pk)))
+
+
+class NothingHere(APIView):
+    """Any other address below the API's: a problem document, not a page."""
+
+    authentication_classes = ()
+    permission_classes = ()
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        raise NotFound("There is nothing at this address. (All addresses end with a slash.)")
 
 
 def _user(request: Request) -> User:

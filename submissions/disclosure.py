@@ -5,6 +5,8 @@ difference. Never input, answer, output, the checker's words, stderr, exit code 
 input into any of them.
 """
 
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from django.urls import reverse
@@ -60,12 +62,14 @@ def summary(submission: Submission) -> dict[str, Any]:
 def detail(submission: Submission) -> dict[str, Any]:
     """All that its owner may see. A run's code and texts are null and missing once they have expired."""
     source, compile_output, own_input, texts = _texts(submission)
-    public_now = _public_data(submission)
+    case_results = list(submission.case_results.all())
+    data = _PublicData.of(submission, case_results, own_input)
     results = []
-    for result in submission.case_results.all():
+    for result in case_results:
         shown = case(result, submission)
-        if result.public:
-            shown |= _public_part(result, texts.get(result.index), public_now, own_input)
+        kept = texts.get(result.index) if submission.kind == Submission.Kind.RUN else _stored_texts(result)
+        if result.public and kept is not None and data.is_shown(result):
+            shown |= _public_part(result, kept, data)
         results.append(shown)
     return summary(submission) | {
         "source": source,
@@ -95,7 +99,7 @@ def case(result: CaseResult, submission: Submission) -> dict[str, Any]:
 def _texts(
     submission: Submission,
 ) -> tuple[str | None, str, bytes | None, dict[int, ephemeral.CaseTexts]]:
-    """Source, compiler output, a run's own input, and the texts of its cases."""
+    """Source, compiler output; of a run also its own input and the texts of its cases, if they are still kept."""
     if submission.kind != Submission.Kind.RUN:
         return submission.source, submission.compile_output, None, {}
     kept = ephemeral.load(submission.pk)
@@ -105,46 +109,53 @@ def _texts(
     return kept.source.decode(), text(kept.compile_output), kept.input, cases
 
 
-def _public_data(submission: Submission) -> dict[tuple[str, str], str]:
-    """(input, answer) digests of the cases that are public now, with their note."""
-    if submission.question is None:
-        return {}
-    cases = TestCase.objects.public().filter(question=submission.question)
-    return {(case.input_id, case.answer_id): case.note for case in cases}
+def _stored_texts(result: CaseResult) -> ephemeral.CaseTexts:
+    return ephemeral.CaseTexts(bytes(result.output), bytes(result.stderr), result.difference_message)
 
 
-def _public_part(
-    result: CaseResult,
-    kept: ephemeral.CaseTexts | None,
-    public_now: dict[tuple[str, str], str],
-    own_input: bytes | None,
-) -> dict[str, Any]:
-    """Texts of a case that was public when it was judged; empty if the author has hidden it since."""
-    is_own = not result.input_sha256
-    key = (result.input_sha256, result.answer_sha256)
-    if not is_own and key not in public_now:
-        return {}
-    if kept is None:
-        output, stderr = bytes(result.output), bytes(result.stderr)
-        difference_message = result.difference_message
-    else:
-        output, stderr, difference_message = kept.output, kept.stderr, kept.difference_message
+@dataclass(frozen=True)
+class _PublicData:
+    """Inputs and answers that may be shown: those of cases that are public now, and a run's own input.
+
+    `notes` has the (input, answer) hashes of the public cases, `beginnings` what is shown of each hash's bytes.
+    """
+
+    notes: Mapping[tuple[str, str], str]
+    beginnings: Mapping[str, bytes]
+    own_input: bytes
+
+    @classmethod
+    def of(
+        cls, submission: Submission, results: Iterable[CaseResult], own_input: bytes | None
+    ) -> "_PublicData":
+        public_now = TestCase.objects.public().filter(question=submission.question_id)
+        notes = {(case.input_id, case.answer_id): case.note for case in public_now}
+        judged = {(result.input_sha256, result.answer_sha256) for result in results if result.public}
+        shown = {sha256 for key in judged & notes.keys() for sha256 in key}
+        return cls(notes, Blob.objects.beginnings(shown, TEXT_CAP), own_input or b"")
+
+    def is_shown(self, result: CaseResult) -> bool:
+        return self.is_own(result) or (result.input_sha256, result.answer_sha256) in self.notes
+
+    def is_own(self, result: CaseResult) -> bool:
+        return not result.input_sha256
+
+
+def _public_part(result: CaseResult, kept: ephemeral.CaseTexts, data: _PublicData) -> dict[str, Any]:
+    """Texts of a case that was public when it was judged, and is so now."""
+    is_own = data.is_own(result)
     return {
         "own_input": is_own,
-        "note": public_now.get(key, ""),
-        "input": text(own_input or b"") if is_own else text(_blob(result.input_sha256)),
-        "answer": None if is_own else text(_blob(result.answer_sha256)),
-        "output": text(output),
-        "stderr": text(stderr),
-        "difference_message": difference_message,
+        "note": data.notes.get((result.input_sha256, result.answer_sha256), ""),
+        "input": text(data.own_input if is_own else data.beginnings[result.input_sha256]),
+        "answer": None if is_own else text(data.beginnings[result.answer_sha256]),
+        "output": text(kept.output),
+        "stderr": text(kept.stderr),
+        "difference_message": kept.difference_message,
         "exit_code": result.exit_code,
         "signal": result.signal,
         "truncated": result.truncated,
     }
-
-
-def _blob(sha256: str) -> bytes:
-    return bytes(Blob.objects.values_list("data", flat=True).get(pk=sha256))
 
 
 def text(data: bytes) -> str:

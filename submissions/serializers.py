@@ -67,7 +67,7 @@ class LanguageField(serializers.Field):
 
     def to_internal_value(self, data: Any) -> Language:
         named = languages.find(data) if isinstance(data, str | int) else None
-        if named is None and isinstance(data, str) and data.isascii() and data.isdigit():
+        if named is None and isinstance(data, str) and data.isascii() and data.isdigit() and len(data) < 6:
             named = languages.find(int(data))
         if named is None:
             allowed = ", ".join(language.slug for language in languages.LANGUAGES)

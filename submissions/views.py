@@ -4,20 +4,23 @@ Scripts fetch parts of the same pages (`?part=result`, the history), so that a r
 """
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+import redis
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import BadRequest
 from django.core.paginator import Paginator
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.templatetags.static import static
 from django.urls import reverse
+from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 from rest_framework.exceptions import ValidationError
 
@@ -26,7 +29,7 @@ from accounts.models import User
 from execution import languages
 from execution.languages import Language
 from execution.types import Verdict
-from questions.models import Question
+from questions.models import Blob, Question
 from questions.search import QuestionSearch
 from submissions import disclosure, judging, report
 from submissions.models import Submission
@@ -124,7 +127,13 @@ def _send(request: HttpRequest, user: User, question: Question) -> HttpResponse:
         answer["Retry-After"] = str(limited.retry_after_s)
         return answer
     start = judging.run if action == "run" else judging.submit
-    submission = start(user=user, **serializer.validated_data)
+    try:
+        submission = start(user=user, **serializer.validated_data)
+    except redis.RedisError:
+        sentence = "Runs cannot be taken just now; please try again soon."
+        return _solve_page(
+            request, question, Draft(language, source, own_input, True, {"": [sentence]}), status=503
+        )
     return SeeOther(reverse("submission", args=[submission.pk]))
 
 
@@ -151,6 +160,10 @@ def _first_draft(request: HttpRequest, question: Question) -> Draft:
     return Draft(language, _starters(question).get(language.slug, ""))
 
 
+def _small_number(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 7 else None
+
+
 def _uuid(text: str) -> UUID | None:
     try:
         return UUID(text)
@@ -163,7 +176,8 @@ def _starters(question: Question) -> dict[str, str]:
 
 
 def _solve_page(request: HttpRequest, question: Question, draft: Draft, status: int = 200) -> HttpResponse:
-    public = list(question.testcases.public().in_order().select_related("input", "answer"))
+    public = list(question.testcases.public().in_order())
+    data = Blob.objects.beginnings(question.testcases.public().blob_ids(), disclosure.TEXT_CAP)
     context = {
         "question": question,
         "offered": question.languages(),
@@ -171,15 +185,14 @@ def _solve_page(request: HttpRequest, question: Question, draft: Draft, status: 
         "public_cases": [
             {
                 "index": index,
-                "input": disclosure.text(bytes(case.input.data)),
-                "answer": disclosure.text(bytes(case.answer.data)),
+                "input": disclosure.text(data[case.input_id]),
+                "answer": disclosure.text(data[case.answer_id]),
                 "note": case.note,
             }
             for index, case in enumerate(public, start=1)
         ],
         "hidden_count": question.testcases.count() - len(public),
-        "time_limit": report.duration(question.time_limit_ms),
-        "memory_limit": report.memory(question.memory_limit_kib),
+        "limits": _limits(question, draft.language),
         "max_source": f"{settings.MAX_SOURCE_BYTES // 1024} KiB",
         "attempts": _attempts(request.user, question)[:ATTEMPTS_SHOWN],
         "page_data": _page_data(request.user, question, draft),
@@ -187,18 +200,20 @@ def _solve_page(request: HttpRequest, question: Question, draft: Draft, status: 
     return render(request, "submissions/solve.html", context, status=status)
 
 
+def _limits(question: Question, language: Language) -> dict[str, str]:
+    """Time and memory in words, as they hold for the language."""
+    limits = language.limits(question.judging_limits())
+    return {"time": report.duration(limits.time_ms), "memory": report.memory(limits.memory_kib)}
+
+
 def _page_data(user: User | AnonymousUser, question: Question, draft: Draft) -> dict[str, Any]:
     """What the page's scripts need to know."""
     starters = _starters(question)
-    unfinished = Submission.objects.none()
-    if user.is_authenticated:
-        own_kinds = [Submission.Kind.GRADED, Submission.Kind.RUN]
-        unfinished = Submission.objects.unfinished().filter(user=user, question=question, kind__in=own_kinds)
-    newest = unfinished.first()
+    newest = _newest(user, question)
     return {
         "user": str(user.pk) if user.is_authenticated else None,
         "question": question.slug,
-        "signIn": f"{reverse('login')}?next={question.get_absolute_url()}",
+        "signIn": f"{reverse('login')}?next={question.get_absolute_url()}&draft=1",
         "submitUrl": reverse("api-submissions"),
         "runUrl": reverse("api-runs"),
         "historyUrl": reverse("solve-history", args=[question.slug]),
@@ -207,13 +222,30 @@ def _page_data(user: User | AnonymousUser, question: Question, draft: Draft) -> 
                 "mode": language.editor_mode,
                 "modeUrl": static(f"ace/mode-{language.editor_mode}.js"),
                 "starter": starters.get(language.slug, ""),
+                "name": language.name,
+                "limits": _limits(question, language),
             }
             for language in question.languages()
         },
         "given": draft.is_given,
-        "resume": None if newest is None else {"id": str(newest.pk), "seq": newest.seq},
+        "resume": newest and _to_follow(newest),
         "retryAfter": draft.retry_after_s,
     }
+
+
+def _newest(user: User | AnonymousUser, question: Question) -> Submission | None:
+    """One's latest submission or run, so that its result is there again after a reload; runs fade soon."""
+    if not user.is_authenticated:
+        return None
+    kept_since = timezone.now() - timedelta(seconds=settings.EXECUTION_TTL_S)
+    graded, run = Q(kind=Submission.Kind.GRADED), Q(kind=Submission.Kind.RUN, created_at__gt=kept_since)
+    own = Submission.objects.filter(graded | run, user=user, question=question)
+    return own.defer("source", "compile_output").first()
+
+
+def _to_follow(submission: Submission) -> dict[str, Any]:
+    """What scripts need to know to go on with it."""
+    return {"id": str(submission.pk), "seq": submission.seq, "final": submission.is_final}
 
 
 def _attempts(user: User | AnonymousUser, question: Question) -> QuerySet[Submission]:
@@ -243,7 +275,13 @@ def submission_list(request: HttpRequest) -> HttpResponse:
         .defer("source", "compile_output", "question__statement", "question__statement_html")
     )
     page = Paginator(own, SUBMISSIONS_A_PAGE).get_page(request.GET.get("page"))
-    return render(request, "submissions/list.html", {"page": page})
+    open_questions = _open_questions(request.user, {one.question_id for one in page})
+    return render(request, "submissions/list.html", {"page": page, "open_questions": open_questions})
+
+
+def _open_questions(user: User | AnonymousUser, among: set[UUID | None]) -> set[UUID]:
+    """Those that have a page for the user: a link to another one would lead nowhere."""
+    return set(Question.objects.visible_to(user).filter(pk__in=among).values_list("pk", flat=True))
 
 
 @require_safe
@@ -253,13 +291,14 @@ def submission_page(request: HttpRequest, pk: UUID) -> HttpResponse:
     visible = Submission.objects.visible_to(request.user).select_related("question", "user")
     submission = get_object_or_404(visible, pk=pk)
     wanted = request.GET.get("case", "")
-    told = report.of(submission, int(wanted) if wanted.isascii() and wanted.isdigit() else None)
+    told = report.of(submission, _small_number(wanted))
     context = {
         "submission": submission,
         "report": told,
         "language": languages.get(submission.language),
         "source_lines": (told.shown["source"] or "").splitlines(),
-        "page_data": {"id": str(submission.pk), "seq": submission.seq, "final": submission.is_final},
+        "open_questions": _open_questions(request.user, {submission.question_id}),
+        "page_data": _to_follow(submission),
     }
     is_part = request.GET.get("part") == "result"
     answer = render(request, "submissions/_result.html" if is_part else "submissions/page.html", context)

@@ -1,5 +1,6 @@
 """The API of submissions and runs, through HTTP: what it takes, what it refuses and how, who may see what."""
 
+import base64
 import json
 import socket
 import uuid
@@ -8,6 +9,7 @@ import pytest
 from django.test import Client as DjangoClient
 
 from accounts.models import CODE_EXEC
+from submissions import connections
 from submissions.models import Submission
 from tests.factories import make_author, make_question, make_user, service_user
 
@@ -369,6 +371,106 @@ def test_a_bad_number_to_start_from_is_400(client, query):
     address = post(client, SUBMIT, program(make_question()))["Location"]
 
     assert client.get(address + "events/", query).status_code == 400
+
+
+@pytest.mark.parametrize(
+    "position",
+    ["p=abc", "p=%00", "p=2024-13-01T00:00", "r=1&p=zzz", "p=9999-12-31T23:59:59-14:00", "o=x", "\xff"],
+)
+def test_a_bad_cursor_is_404(client, position):
+    cursor = base64.b64encode(position.encode()).decode()
+
+    assert client.get(SUBMIT, {"cursor": cursor}).status_code == 404
+    assert client.get(SUBMIT, {"cursor": position}).status_code == 404
+
+
+@pytest.mark.parametrize("charset", ["hex", "zlib", "rot13", "unicode_escape", "no-such", "utf-7"])
+@pytest.mark.parametrize("address", ["/login/", SUBMIT])
+def test_a_body_in_an_odd_charset_is_400(client, address, charset):
+    for media_type in ("application/json", "application/x-www-form-urlencoded"):
+        answer = client.generic("POST", address, b"username=x", f"{media_type}; charset={charset}")
+        assert answer.status_code == 400
+
+
+def test_a_number_of_many_digits_is_400_or_ignored_never_an_error_of_ours(client):
+    question = make_question()
+    digits = "9" * 5000
+    pk = post(client, SUBMIT, program(question)).json()["id"]
+
+    assert post(client, SUBMIT, program(question, language=digits)).status_code == 400
+    assert post(client, SUBMIT, program(question, language=int(digits[:100]))).status_code == 400
+    assert client.get(f"/submissions/{pk}/", {"case": digits}).status_code == 200
+    assert client.get(f"/questions/{question.slug}/", {"from": digits}).status_code == 200
+
+
+def test_while_redis_is_away_runs_are_503_and_submissions_are_taken(client, settings):
+    question = make_question()
+    run = post(client, RUN, program(question))["Location"]
+    settings.REDIS_URL = "unix:///nowhere/redis.sock"
+    connections.redis_client.cache_clear()
+    connections.queue.cache_clear()
+    try:
+        refused = post(client, RUN, program(question))
+        shown = client.get(run)
+        page = client.post(
+            f"/questions/{question.slug}/",
+            {"language": "python", "source": ADD, "action": "run", "input": ""},
+        )
+        taken = post(client, SUBMIT, program(question))
+    finally:
+        connections.redis_client.cache_clear()
+        connections.queue.cache_clear()
+
+    assert (refused.status_code, refused.json()["code"], refused["Retry-After"]) == (503, "unavailable", "5")
+    assert shown.status_code == 503
+    assert (page.status_code, b"try again soon" in page.content) == (503, True)
+    assert taken.status_code == 202
+    assert Submission.objects.count() == 2
+
+
+@pytest.mark.parametrize("public_cases", [2, 12])
+def test_a_submission_costs_the_same_few_queries_however_many_cases_it_has(
+    client, engine, work, django_assert_max_num_queries, public_cases
+):
+    question = make_question(
+        cases=[("1 2\n", "3\n", True), *((f"{n} 0\n", f"{n}\n", True) for n in range(public_cases - 1))]
+    )
+    address = post(client, SUBMIT, program(question))["Location"]
+    work()
+
+    with django_assert_max_num_queries(8):
+        assert len(client.get(address).json()["results"]) == public_cases
+    with django_assert_max_num_queries(14):
+        client.get(f"/questions/{question.slug}/")
+
+
+def test_an_expired_run_shows_no_texts_at_all(client, engine, work):
+    answer = post(client, RUN, {"language": "python", "source": "print(1)", "input": "abc"})
+    work()
+    connections.redis_client().delete(f"run:{answer.json()['id']}")
+
+    (case,) = client.get(answer["Location"]).json()["results"]
+    assert not {"input", "output", "stderr"} & set(case)
+
+
+def test_of_a_hidden_case_not_even_the_exit_code_is_kept(client, engine, work):
+    """A program may exit with a byte of its input."""
+    question = make_question(cases=[("1 2\n", "3\n", True), ("K\n", "3\n", False)])
+    source = (
+        "import sys\ndata = sys.stdin.read()\nprint(3)\nsys.exit(0 if data == '1 2\\n' else ord(data[0]))"
+    )
+    post(client, SUBMIT, program(question, source=source))
+    work()
+
+    hidden = Submission.objects.get().case_results.get(index=2)
+    assert (hidden.verdict, hidden.exit_code, hidden.signal) == ("RTE", None, None)
+
+
+@pytest.mark.parametrize("path", ["", "nonsense/", "submissions/not-a-uuid/", "submissions"])
+def test_any_other_address_of_the_api_is_a_problem_document(path):
+    for ask in (Client().get, Client().post, Client().delete):
+        answer = ask(f"/api/v1/{path}")
+        assert (answer.status_code, answer["Content-Type"]) == (404, "application/problem+json")
 
 
 def test_a_bad_filter_is_400_naming_it(client):
