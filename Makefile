@@ -1,5 +1,5 @@
 # The same as the commands they call, for those who type make.
-.PHONY: run test lint format requirements doctor smoke
+.PHONY: run test lint bench format requirements doctor smoke
 
 run:            ## start the whole platform
 	bin/run
@@ -9,6 +9,10 @@ test:           ## set up and run the checks and tests
 
 lint:           ## the checks of bin/test, without the tests
 	bin/test --lint
+
+bench:          ## measure
+	bin/setup --tests
+	.venv/bin/python benchmarks/submit.py
 
 format:         ## let ruff format the code and mend what it can
 	bin/setup --tests

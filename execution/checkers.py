@@ -156,7 +156,7 @@ def _explain(output: bytes, answer: bytes, equal: Equal) -> Difference:
         return _too_short(output, expected)
     line, token = _place(output, found)
     if expected is None:
-        message = f"the answer is complete here, but the output goes on with {_quote(found[0])}"
+        message = f"the expected output ends here, but the output goes on with {_quote(found[0])}"
         return Difference(DifferenceClass.TOO_LONG, message, line, token)
     if _first_difference(output.lower(), answer.lower(), equal) is None:
         kind, remark = DifferenceClass.LETTER_CASE, "only upper and lower case differ: "

@@ -67,7 +67,9 @@ def secret_key() -> str:
             _write_once(path, secrets.token_urlsafe(50))
         return path.read_text()
     except OSError as error:
-        raise ImproperlyConfigured(f"{path} cannot be used ({error.strerror}); or set SECRET_KEY.") from error
+        raise ImproperlyConfigured(
+            f"{path} cannot be used ({error.strerror}): make it yours, or set VAR_DIR or SECRET_KEY."
+        ) from error
 
 
 def _write_once(path: Path, text: str) -> None:
@@ -169,7 +171,7 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 
-LANGUAGE_CODE = "en"
+LANGUAGE_CODE = "en-gb"  # 24 hours; our texts are written by hand
 TIME_ZONE = env.str("TIME_ZONE", default="UTC")
 USE_TZ = True
 

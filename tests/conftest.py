@@ -19,7 +19,7 @@ from submissions import judging
 from submissions.connections import redis_client
 from submissions.worker import make_worker
 from tests import environment
-from tests.platform.running import RunningPlatform
+from tests.platform.running import RunningPlatform, leashed
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -53,7 +53,7 @@ def _quick_settings(settings) -> None:
 def engine() -> Iterator[str]:
     """The address of a real embedded engine, the one that the settings point to."""
     process = subprocess.Popen(
-        [sys.executable, "manage.py", "runengine", "--port", str(environment.ENGINE_PORT)], cwd=ROOT
+        leashed(sys.executable, "manage.py", "runengine", "--port", str(environment.ENGINE_PORT)), cwd=ROOT
     )
     url = settings.JUDGE0_URLS[0]
     try:

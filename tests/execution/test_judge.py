@@ -182,6 +182,16 @@ def test_the_total_runtime_ends_judging_where_it_is_used_up(fake):
     assert finish(just_enough) == ended(Verdict.AC, "100.00")
 
 
+@pytest.mark.parametrize("policy", RunPolicy)
+def test_a_total_runtime_that_only_the_last_case_exceeds_costs_nothing(fake, policy):
+    """S2.8: nothing was left to be skipped."""
+    server = fake(lambda source, stdin: printed(stdin, time="0.9"))
+
+    steps = judged_by(pool_of(server), cases(right(2)), limits=Limits(total_ms=1000), policy=policy)
+
+    assert finish(steps) == ended(Verdict.AC, "100.00")
+
+
 def test_the_total_runtime_holds_when_all_cases_are_run(fake):
     """S2.8"""
     server = fake(lambda source, stdin: printed(stdin, time="1.0"))
