@@ -30,6 +30,7 @@ KEPT = (
     "“{}” has submissions, so it cannot be deleted. Archive it instead: learners no longer see it, "
     "and nothing is lost."
 )
+EMPTY_ANSWER = "The answer of {} is empty: a program passes it by printing nothing."
 
 
 @admin.register(Tag)
@@ -48,6 +49,7 @@ class StarterCodeInline(admin.StackedInline[StarterCode, Question]):
 class ReferenceSolutionInline(admin.StackedInline[ReferenceSolution, Question]):
     model = ReferenceSolution
     extra = 0
+    verbose_name_plural = "reference solutions (kept for you; publishing does not run them yet)"
     formfield_overrides = {models.TextField: {"form_class": CodeField}}
 
 
@@ -424,6 +426,8 @@ class TestCaseAdmin(admin.ModelAdmin[TestCase]):
     ) -> None:
         if isinstance(form, TestCaseForm):
             testcases.save(case, input=form.cleaned_data["input"], answer=form.cleaned_data["answer"])
+            if form.cleaned_data["answer"] == b"":
+                self.message_user(request, EMPTY_ANSWER.format(case), messages.WARNING)
         else:
             case.save(update_fields=form.changed_data)
 

@@ -1,13 +1,18 @@
 """What authors type, checked: bytes stay as they were given, and typed text has the line ends of the judges."""
 
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
 from django.urls import reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 
 from execution import languages
+from execution.types import CheckerKind, RunPolicy, Scoring, ScoringMode
 from questions import testcases
 from questions.models import PREVIEW_BYTES, Blob, Question, TestCase
 from questions.previews import as_text
@@ -15,6 +20,37 @@ from questions.statements import StatementRefused
 
 MAX_EDITABLE_BYTES = 64 * 1024
 PARTS = ("input", "answer")
+LIMITS = ("time_limit_ms", "memory_limit_kib", "output_limit_kib")
+
+CHECKERS = {
+    CheckerKind.EXACT: "every byte is the same",
+    CheckerKind.TRAILING_WHITESPACE: "the lines are, but for blanks at their ends and empty lines at the end",
+    CheckerKind.TOKENS: "the words are, whatever blanks and line ends are between them",
+    CheckerKind.CASE_INSENSITIVE: "the words are, in capitals or not",
+    CheckerKind.FLOATS: "the words are, where two numbers may differ by either tolerance",
+    CheckerKind.UNORDERED_LINES: "the lines are, in any order",
+}
+RUN_POLICIES = {
+    RunPolicy.FAIL_FAST: "the first case that fails ends judging; later cases are not run and earn nothing",
+    RunPolicy.RUN_ALL: "every case is run",
+    RunPolicy.FAIL_FAST_PER_GROUP: "a case that fails ends its group; the other groups go on",
+}
+SCORINGS = {
+    ScoringMode.WEIGHTED: "the share of the points that were earned",
+    ScoringMode.ALL_OR_NOTHING: "100 if every case passes, else 0",
+    ScoringMode.VERDICT_MAP: "by the verdict alone: {}, else 0",
+}
+
+
+def _explained(sentence: str, words: dict[Any, str]) -> SafeString:
+    """Help for a field of choices: a line for each of them."""
+    rows = ((key.value.replace("_", " "), text) for key, text in words.items())
+    return format_html("{}<br>{}", sentence, format_html_join("", "<b>{}</b>: {}<br>", rows))
+
+
+def _scorings() -> dict[ScoringMode, str]:
+    points = ", ".join(f"{verdict} {score}" for verdict, score in Scoring().verdict_points.items())
+    return {mode: text.format(points) for mode, text in SCORINGS.items()}
 
 
 class CodeField(forms.CharField):
@@ -52,6 +88,11 @@ class QuestionForm(forms.ModelForm[Question]):
             "summary": forms.TextInput(attrs={"class": "vLargeTextField"}),
             "title": forms.TextInput(attrs={"class": "vLargeTextField"}),
         }
+        help_texts = {
+            "checker": _explained("An output is right when, compared with the answer,", CHECKERS),
+            "run_policy": _explained("Which cases are run:", RUN_POLICIES),
+            "scoring": _explained("What a program gets, from 0 to 100:", _scorings()),
+        }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -59,6 +100,21 @@ class QuestionForm(forms.ModelForm[Question]):
             self.fields["statement"].widget.attrs["data-preview"] = reverse(
                 "admin:questions_question_preview"
             )
+            for name in LIMITS:
+                self._bound(name)
+        if self.instance._state.adding:
+            self.fields["title"].widget.attrs["autofocus"] = True
+
+    def _bound(self, name: str) -> None:
+        """By the model's bounds alone; the form field's own would say that 0 is the least."""
+        field = self.fields[name]
+        column = cast("models.PositiveIntegerField[int, int]", Question._meta.get_field(name))
+        field.validators = list(column.validators)
+        for validator in field.validators:
+            if isinstance(validator, MinValueValidator):
+                field.widget.attrs["min"] = validator.limit_value
+            elif isinstance(validator, MaxValueValidator):
+                field.widget.attrs["max"] = validator.limit_value
 
     def is_multipart(self) -> bool:
         """Always: URL encoding would make three bytes of one, and a long statement too large a request."""
@@ -73,7 +129,7 @@ class QuestionForm(forms.ModelForm[Question]):
 
 
 class TestCaseForm(forms.ModelForm[TestCase]):
-    """Input and answer as text or as a file; a file wins over the text, and is taken byte for byte.
+    """Input and answer as text or as a file, which is taken byte for byte and may replace a text, but not a new one.
 
     Text that a textarea cannot give back unchanged (large, not UTF-8, with CR) is shown shortened and read-only.
     """
@@ -133,6 +189,10 @@ class TestCaseForm(forms.ModelForm[TestCase]):
         """The new data, or None where it stays as it is."""
         file: UploadedFile[Any] | None = self.cleaned_data.get(f"{part}_file")
         if file is not None:
+            if self._is_typed(part):
+                raise testcases.TestCaseRefused(
+                    part, f"The {part} is given twice, as text and as a file: take one of them away."
+                )
             testcases.refuse_size(part, file.size or 0)
             return bytes(file.read())
         if self.fields[f"{part}_text"].disabled:
@@ -141,6 +201,12 @@ class TestCaseForm(forms.ModelForm[TestCase]):
         data = text.replace("\r\n", "\n").encode()
         testcases.refuse_size(part, len(data))
         return data
+
+    def _is_typed(self, part: str) -> bool:
+        """Whether the text is another than the page showed."""
+        field = self.fields[f"{part}_text"]
+        text: str = self.cleaned_data.get(f"{part}_text", "")
+        return not field.disabled and text.replace("\r\n", "\n") != (field.initial or "")
 
 
 def _editable_text(sha256: str) -> str | None:

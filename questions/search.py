@@ -1,9 +1,13 @@
 """The search above the list of questions: text, difficulty, tag. What it does not understand it ignores."""
 
 from django import forms
-from django.db.models import Q
+from django.db.models import Case, Q, Value, When
 
 from questions.models import Question, QuestionQuerySet, Tag
+
+EASIEST_FIRST = Case(
+    *(When(difficulty=value, then=Value(place)) for place, value in enumerate(Question.Difficulty.values))
+)
 
 
 class QuestionSearch(forms.Form):
@@ -17,7 +21,7 @@ class QuestionSearch(forms.Form):
     )
 
     def matching(self, questions: QuestionQuerySet) -> QuestionQuerySet:
-        """Those of `questions` that fit the fields which are filled in and valid."""
+        """Those of `questions` that fit the fields which are filled in and valid, the easiest first."""
         self.is_valid()
         wanted = self.cleaned_data
         for word in wanted.get("q", "").split():
@@ -26,4 +30,4 @@ class QuestionSearch(forms.Form):
             questions = questions.filter(difficulty=wanted["difficulty"])
         if wanted.get("tag"):
             questions = questions.filter(tags=wanted["tag"])
-        return questions
+        return questions.order_by(EASIEST_FIRST, "title")

@@ -40,6 +40,11 @@ _FORMULA_ERRORS: tuple[type[Exception], ...] = (
     RecursionError,
 )
 
+_UNKNOWN_COMMAND = "<mi>\\"  # latex2mathml takes a command that it does not know for the name of a variable
+_BAR = re.compile(
+    r'<mo(?P<attributes>(?: fence="false"| stretchy="false")*)>(?P<sign>&#x0007C;|&#x02016;)</mo>'
+)
+
 
 class StatementRefused(ValueError):
     """The statement is larger than we render; the message tells its author what to change."""
@@ -48,7 +53,7 @@ class StatementRefused(ValueError):
 def render(markdown: str) -> str:
     """The statement as HTML; raises StatementRefused above MAX_STATEMENT_BYTES or MAX_FORMULA_CHARS.
 
-    A formula or a code block's language that is not understood is shown as it was written.
+    A formula that is not understood is shown as it was written, marked; so is, unmarked, code in an unknown language.
     """
     if len(markdown.encode()) > MAX_STATEMENT_BYTES:
         raise StatementRefused(f"The statement may have at most {MAX_STATEMENT_BYTES // 1024} KiB.")
@@ -65,9 +70,19 @@ def _formula(latex: str, options: dict[str, Any]) -> str:
             f"A formula has {len(latex)} characters; at most {MAX_FORMULA_CHARS} are allowed: {latex[:40]}…"
         )
     try:
-        return converter.convert(latex, display="block" if options["display_mode"] else "inline")
+        mathml = converter.convert(latex, display="block" if options["display_mode"] else "inline")
     except _FORMULA_ERRORS:
-        return f'<code class="math-error">{escapeHtml(latex)}</code>'
+        return _broken_formula(latex)
+    return _broken_formula(latex) if _UNKNOWN_COMMAND in mathml else _BAR.sub(_tight_bar, mathml)
+
+
+def _broken_formula(latex: str) -> str:
+    return f'<code class="math-error">{escapeHtml(latex)}</code>'
+
+
+def _tight_bar(bar: re.Match[str]) -> str:
+    """As in TeX, a bar keeps no distance. MathML would take the inner ones of |a|,|b| for operators."""
+    return f'<mo lspace="0" rspace="0"{bar["attributes"]}>{bar["sign"]}</mo>'
 
 
 def _display_formula_in_text(

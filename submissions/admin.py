@@ -1,14 +1,19 @@
 """Submissions as authors look at them: read only. What changes one is judging, never a form."""
 
+from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from execution.types import VERDICT_NAMES, Verdict
+from submissions import report
 from submissions.models import CaseResult, Submission
 
 
@@ -25,40 +30,66 @@ class ReadOnly:
         return False
 
 
+def _moment(time: datetime | None) -> str:
+    """As on learners' pages."""
+    return date_format(timezone.localtime(time), "j M Y, H:i:s") if time else "–"
+
+
+def _time(row: CaseResult | Submission) -> str:
+    return "–" if row.time_ms is None else report.duration(row.time_ms)
+
+
+def _memory(row: CaseResult | Submission) -> str:
+    return "–" if row.memory_kib is None else report.memory(row.memory_kib)
+
+
 class CaseResultInline(ReadOnly, admin.TabularInline):
     model = CaseResult
-    fields = (
-        "index",
-        "group",
-        "public",
-        "verdict",
-        "earned",
-        "points",
-        "time_ms",
-        "memory_kib",
-        "exit_code",
-        "signal",
-        "difference",
-        "backend",
-    )
+    fields = ("case", "group", "verdict_name", "points_earned", "time", "memory", "ending", "difference")
     readonly_fields = fields
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return request.user.has_perm("submissions.view_submission")
 
+    @admin.display(description="case")
+    def case(self, result: CaseResult) -> str:
+        return f"{result.index}, {'public' if result.public else 'hidden'}"
+
+    @admin.display(description="verdict")
+    def verdict_name(self, result: CaseResult) -> str:
+        return VERDICT_NAMES[Verdict(result.verdict)]
+
+    @admin.display(description="points")
+    def points_earned(self, result: CaseResult) -> str:
+        return f"{result.earned.normalize():f} of {result.points.normalize():f}"
+
+    @admin.display(description="time")
+    def time(self, result: CaseResult) -> str:
+        return _time(result)
+
+    @admin.display(description="memory")
+    def memory(self, result: CaseResult) -> str:
+        return _memory(result)
+
+    @admin.display(description="ended with")
+    def ending(self, result: CaseResult) -> str:
+        if result.signal:
+            return f"signal {result.signal}"
+        return "–" if result.exit_code is None else f"exit code {result.exit_code}"
+
 
 @admin.register(Submission)
 class SubmissionAdmin(ReadOnly, admin.ModelAdmin):
     list_display = (
-        "created_at",
+        "sent",
         "question",
         "user",
         "language",
         "kind",
         "status",
-        "verdict",
+        "verdict_name",
         "score",
-        "time_ms",
+        "time",
     )
     list_filter = ("kind", "status", "verdict", "language", ("question", admin.RelatedOnlyFieldListFilter))
     search_fields = ("user__username", "question__title", "=id")
@@ -66,19 +97,51 @@ class SubmissionAdmin(ReadOnly, admin.ModelAdmin):
     date_hierarchy = "created_at"
     show_full_result_count = False
     inlines = (CaseResultInline,)
-    fields = (
-        "page",
-        ("question", "user", "kind"),
-        ("status", "verdict", "score"),
-        ("reason", "message"),
-        ("time_ms", "memory_kib", "cases_judged", "cases_total"),
-        ("attempt", "interruptions", "revision"),
-        ("created_at", "started_at", "finished_at"),
-        "language",
-        "program",
-        "compile_output",
+    fieldsets = (
+        (
+            None,
+            {
+                "fields": (
+                    "page",
+                    ("question_link", "learner", "kind"),
+                    ("status", "verdict_name", "points"),
+                    "message_shown",
+                    ("cases", "time", "memory"),
+                    ("sent", "started", "finished"),
+                    "language",
+                    "program",
+                    "compiler_output",
+                )
+            },
+        ),
+        (
+            "Technical",
+            {
+                "classes": ("collapse",),
+                "fields": ("id", "reason_code", "attempts", "judged_with", "judged_against"),
+            },
+        ),
     )
-    readonly_fields = ("page", "program")
+    readonly_fields = (
+        "page",
+        "question_link",
+        "learner",
+        "verdict_name",
+        "points",
+        "message_shown",
+        "cases",
+        "time",
+        "memory",
+        "sent",
+        "started",
+        "finished",
+        "program",
+        "compiler_output",
+        "reason_code",
+        "attempts",
+        "judged_with",
+        "judged_against",
+    )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Submission]:
         rows: QuerySet[Submission] = super().get_queryset(request)
@@ -93,6 +156,75 @@ class SubmissionAdmin(ReadOnly, admin.ModelAdmin):
             '<a href="{}">as the learner sees it</a>', reverse("submission", args=[submission.pk])
         )
 
+    @admin.display(description="question")
+    def question_link(self, submission: Submission) -> str:
+        if submission.question is None:
+            return "none"
+        address = reverse("admin:questions_question_change", args=[submission.question.pk])
+        return format_html('<a href="{}">{}</a>', address, submission.question)
+
+    @admin.display(description="learner")
+    def learner(self, submission: Submission) -> str:
+        return submission.user.get_username()
+
+    @admin.display(description="verdict", ordering="verdict")
+    def verdict_name(self, submission: Submission) -> str:
+        return VERDICT_NAMES[Verdict(submission.verdict)] if submission.verdict else "–"
+
+    @admin.display(description="score")
+    def points(self, submission: Submission) -> str:
+        return "–" if submission.score is None else f"{submission.score.normalize():f} of 100"
+
+    @admin.display(description="message")
+    def message_shown(self, submission: Submission) -> str:
+        return submission.message or "–"
+
+    @admin.display(description="cases")
+    def cases(self, submission: Submission) -> str:
+        passed, total = submission.cases_passed, submission.cases_total
+        return f"{submission.cases_judged} of {total} decided, {passed} passed"
+
+    @admin.display(description="time", ordering="time_ms")
+    def time(self, submission: Submission) -> str:
+        return _time(submission)
+
+    @admin.display(description="memory", ordering="memory_kib")
+    def memory(self, submission: Submission) -> str:
+        return _memory(submission)
+
+    @admin.display(description="sent", ordering="created_at")
+    def sent(self, submission: Submission) -> str:
+        return _moment(submission.created_at)
+
+    @admin.display(description="started")
+    def started(self, submission: Submission) -> str:
+        return _moment(submission.started_at)
+
+    @admin.display(description="finished")
+    def finished(self, submission: Submission) -> str:
+        return _moment(submission.finished_at)
+
     @admin.display(description="program")
     def program(self, submission: Submission) -> SafeString:
         return format_html("<pre>{}</pre>", submission.source)
+
+    @admin.display(description="compiler output")
+    def compiler_output(self, submission: Submission) -> SafeString:
+        return format_html("<pre>{}</pre>", submission.compile_output or "–")
+
+    @admin.display(description="reason")
+    def reason_code(self, submission: Submission) -> str:
+        return submission.reason or "–"
+
+    @admin.display(description="attempts")
+    def attempts(self, submission: Submission) -> str:
+        return f"{submission.attempt}, of which {submission.interruptions} were interrupted"
+
+    @admin.display(description="judged with")
+    def judged_with(self, submission: Submission) -> str:
+        backends = set(submission.case_results.exclude(backend="").values_list("backend", flat=True))
+        return ", ".join(sorted(backends)) or "–"
+
+    @admin.display(description="judged against")
+    def judged_against(self, submission: Submission) -> str:
+        return f"revision {submission.revision}" if submission.revision else "–"

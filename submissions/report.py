@@ -9,12 +9,15 @@ from typing import Any
 from django.utils.safestring import SafeString
 
 from execution import languages
-from execution.types import VERDICT_NAMES, CheckerKind, Verdict
-from submissions import disclosure, lines
+from execution.judge0 import wall_limit_s
+from execution.types import VERDICT_NAMES, CheckerKind, Limits, Verdict
+from submissions import disclosure, judging, lines
 from submissions.models import Submission
 
 COLLAPSE_BEYOND = 100  # cases; above that, a group is told in numbers
 RUNNING = "RUN"
+RAN = "RAN"  # on an input of one's own, to the end: nothing was compared, so it is not called accepted
+CELL_SIGNS = {"": "–", Verdict.SK: "–", RUNNING: "…", RAN: "ran"}
 VERDICT_SIGNS = {"passed": "✓", "failed": "✗", "error": "⚠"}
 DIFFERENCE_NAMES = {
     "whitespace": "only blanks or line ends differ",
@@ -27,16 +30,34 @@ DIFFERENCE_NAMES = {
     "value": "a value is wrong",
 }
 REASONS = {"total_runtime": "The time allowed for all cases together was used up."}
+SIGNAL_NAMES = {
+    4: "an illegal instruction",
+    6: "an abort",
+    7: "a bus error",
+    8: "an arithmetic error, such as a division by zero",
+    9: "being killed",
+    11: "a segmentation fault",
+    13: "a closed pipe",
+    25: "a file that grew too large",
+}
 
 
 @dataclass(frozen=True)
 class Cell:
-    """`verdict` is empty while the case waits, RUN while it is (about to be) judged."""
+    """`verdict` is empty while the case waits, RUN while it is (about to be) judged, RAN where none was given."""
 
     index: int
     verdict: str
     label: str
-    is_failure: bool
+    is_own: bool
+
+    @property
+    def is_failure(self) -> bool:
+        return self.verdict not in ("", RUNNING, RAN, Verdict.AC, Verdict.SK)
+
+    @property
+    def sign(self) -> str:
+        return CELL_SIGNS.get(self.verdict, self.verdict)
 
 
 @dataclass(frozen=True)
@@ -94,7 +115,11 @@ class Report:
 def of(submission: Submission, chosen_index: int | None = None) -> Report:
     """`chosen_index` is a case that the reader asked for; otherwise the one that explains the verdict is chosen."""
     shown = disclosure.detail(submission)
-    results = {case["index"]: case for case in shown["results"]}
+    results = {
+        case["index"]: case | {"own_input": _is_own(submission, case["index"], case["group"])}
+        for case in shown["results"]
+    }
+    compared = submission.cases_total - sum(case["own_input"] for case in results.values())
     if chosen_index not in results:
         chosen_index = _telling(submission, list(results.values()))
     source_file = languages.get(submission.language).source_file
@@ -102,8 +127,8 @@ def of(submission: Submission, chosen_index: int | None = None) -> Report:
     return Report(
         submission=submission,
         shown=shown,
-        outcome=submission.outcome or "",
-        headline=_headline(submission),
+        outcome=_outcome(submission, compared),
+        headline=_headline(submission, compared),
         facts=_facts(submission, list(results.values())),
         explanation=submission.message or REASONS.get(submission.reason, ""),
         strips=_strips(submission, results),
@@ -113,7 +138,15 @@ def of(submission: Submission, chosen_index: int | None = None) -> Report:
     )
 
 
-def _headline(submission: Submission) -> str:
+def _outcome(submission: Submission, compared: int) -> str:
+    """As the submission's, and `ran` for a run that went well where nothing was compared."""
+    if submission.kind == Submission.Kind.RUN and submission.verdict == Verdict.AC and not compared:
+        return "ran"
+    return submission.outcome or ""
+
+
+def _headline(submission: Submission, compared: int) -> str:
+    """`compared` counts the cases that have an answer."""
     match submission.status:
         case Submission.Status.QUEUED:
             return "Queued"
@@ -121,7 +154,20 @@ def _headline(submission: Submission) -> str:
             return f"Running {submission.cases_judged}/{submission.cases_total}"
         case Submission.Status.ERROR:
             return f"{VERDICT_SIGNS['error']} Could not be judged"
-    return f"{VERDICT_SIGNS[submission.outcome or '']} {VERDICT_NAMES[Verdict(submission.verdict or '')]}"
+    words = f"{VERDICT_SIGNS[submission.outcome or '']} {VERDICT_NAMES[Verdict(submission.verdict or '')]}"
+    if submission.kind == Submission.Kind.RUN and submission.verdict == Verdict.AC:
+        return f"{words} on {_counted(compared, 'public case')}" if compared else "Ran"
+    return words
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def _is_own(submission: Submission, index: int, group: str) -> bool:
+    """Of a run, the last case may be one's own input."""
+    is_run = submission.kind == Submission.Kind.RUN
+    return is_run and index == submission.cases_total and group == judging.OWN_INPUT
 
 
 def _facts(submission: Submission, results: list[dict[str, Any]]) -> list[str]:
@@ -130,15 +176,12 @@ def _facts(submission: Submission, results: list[dict[str, Any]]) -> list[str]:
         return []
     if submission.verdict == Verdict.CE:
         return ["nothing was run"]
-    facts = []
-    failure = _first_failure(results)
-    if failure:
-        facts.append(f"on {_name(failure).lower()} ({'public' if failure['public'] else 'hidden'})")
+    facts = _where(results)
     if submission.kind == Submission.Kind.RUN:
         facts.append("a run, not counted")
     elif submission.score is not None:
         facts.append(f"score {submission.score.normalize():f} / 100")
-    facts.append(f"{submission.cases_passed} of {submission.cases_total} cases passed")
+    facts += _passed(results)
     if submission.time_ms is not None:
         facts.append(f"slowest {duration(submission.time_ms)}")
     if submission.memory_kib is not None:
@@ -146,12 +189,38 @@ def _facts(submission: Submission, results: list[dict[str, Any]]) -> list[str]:
     return facts
 
 
+def _where(results: list[dict[str, Any]]) -> list[str]:
+    """The first failure, and how many cases were not run; in one sentence where judging stopped at that failure."""
+    skipped = [case["index"] for case in results if case["verdict"] == Verdict.SK]
+    rest = f"{_counted(len(skipped), 'case')} {'was' if len(skipped) == 1 else 'were'} not run"
+    failure = _first_failure(results)
+    if failure is None:
+        return [rest] if skipped else []
+    place = _name(failure).lower() + (" (public)" if failure["public"] else " (hidden)")
+    if failure["own_input"]:
+        place = "your own input"
+    if not skipped:
+        return [f"on {place}"]
+    last_run = max(case["index"] for case in results if case["verdict"] != Verdict.SK)
+    if failure["index"] == last_run < skipped[0]:
+        return [f"stopped at {place}; {rest}"]
+    return [f"on {place}", rest]
+
+
+def _passed(results: list[dict[str, Any]]) -> list[str]:
+    """How many of the cases that were run and compared passed. An input of one's own is no such case."""
+    ran = [case for case in results if not case["own_input"] and case["verdict"] != Verdict.SK]
+    passed = sum(case["verdict"] == Verdict.AC for case in ran)
+    return [f"{passed} of {_counted(len(ran), 'case')} passed"] if ran else []
+
+
 def memory(kib: int) -> str:
     return f"{kib} KiB" if kib < 1024 else f"{round(kib / 1024, 1):g} MiB"
 
 
 def duration(ms: int) -> str:
-    return f"{ms} ms" if ms < 1000 else f"{ms / 1000:g} s"
+    """In seconds with one or two decimals from one second on: 22 ms, 3.0 s, 1.25 s."""
+    return f"{ms} ms" if ms < 1000 else f"{f'{ms / 1000:.2f}'.removesuffix('0')} s"
 
 
 def _first_failure(results: list[dict[str, Any]]) -> dict[str, Any] | None:
@@ -159,23 +228,17 @@ def _first_failure(results: list[dict[str, Any]]) -> dict[str, Any] | None:
 
 
 def _telling(submission: Submission, results: list[dict[str, Any]]) -> int | None:
-    """The first failure; of a run where nothing failed the own input, else its first case."""
-    if submission.verdict == Verdict.CE:
+    """What was asked by an own input, if one was given; else the first failure; else the first case of a run."""
+    if submission.verdict == Verdict.CE or not results:
         return None
-    failure = _first_failure(results)
-    if failure:
-        return int(failure["index"])
-    if submission.kind != Submission.Kind.RUN or not results:
-        return None
-    return int((_own(results) or results[0])["index"])
-
-
-def _own(results: list[dict[str, Any]]) -> dict[str, Any] | None:
-    return next((case for case in results if case.get("own_input")), None)
+    own = next((case for case in results if case["own_input"]), None)
+    first = results[0] if submission.kind == Submission.Kind.RUN else None
+    told = own or _first_failure(results) or first
+    return int(told["index"]) if told else None
 
 
 def _name(case: dict[str, Any]) -> str:
-    return "Own input" if case.get("own_input") else f"Case {case['index']}"
+    return "Own input" if case["own_input"] else f"Case {case['index']}"
 
 
 def _strips(submission: Submission, results: dict[int, dict[str, Any]]) -> list[Strip]:
@@ -191,13 +254,18 @@ def _strips(submission: Submission, results: dict[int, dict[str, Any]]) -> list[
     for index in range(1, submission.cases_total + 1):
         case = results.get(index)
         is_public = case["public"] if case else is_run or index <= public
-        is_own = bool(case and case.get("own_input")) or (is_run and index > public)
-        cell = _cell(submission, index, case, "own input" if is_own else "public" if is_public else "hidden")
-        (own_cells if is_own else public_cells if is_public else hidden_cells).append(cell)
+        is_own = case["own_input"] if case else is_run and index > public
+        cells = own_cells if is_own else public_cells if is_public else hidden_cells
+        kind = "own input" if is_own else "public" if is_public else "hidden"
+        cells.append(_cell(submission, index, case, kind, is_own=is_own))
     is_collapsed = submission.cases_total > COLLAPSE_BEYOND
     strips = [("Public", public_cells), ("Own input", own_cells)]
     strips += _grouped(hidden_cells, results) if is_collapsed else [("Hidden", hidden_cells)]
-    return [_strip(title, cells, is_collapsed=is_collapsed) for title, cells in strips if cells]
+    return [
+        _strip(title, cells, is_collapsed=is_collapsed and cells != own_cells)
+        for title, cells in strips
+        if cells
+    ]
 
 
 def _grouped(cells: list[Cell], results: dict[int, dict[str, Any]]) -> list[tuple[str, list[Cell]]]:
@@ -220,15 +288,23 @@ def _strip(title: str, cells: list[Cell], *, is_collapsed: bool) -> Strip:
     )
 
 
-def _cell(submission: Submission, index: int, case: dict[str, Any] | None, kind: str) -> Cell:
+def _cell(
+    submission: Submission, index: int, case: dict[str, Any] | None, kind: str, *, is_own: bool
+) -> Cell:
     if case:
-        verdict, words = case["verdict"], case["verdict_name"].lower()
+        verdict, words = _shown_verdict(case)
     elif submission.status == Submission.Status.RUNNING and index == submission.cases_judged + 1:
-        verdict, words = RUNNING, "running"
+        verdict, words = RUNNING, "Running"
     else:
-        verdict, words = "", "waiting"
-    is_failure = verdict not in ("", RUNNING, Verdict.AC, Verdict.SK)
-    return Cell(index, verdict, f"Case {index}, {kind}: {words}", is_failure)
+        verdict, words = "", "Waiting"
+    return Cell(index, verdict, f"Case {index}, {kind}: {words.lower()}", is_own)
+
+
+def _shown_verdict(case: dict[str, Any]) -> tuple[str, str]:
+    """Its letters and its words."""
+    if case["own_input"] and case["verdict"] == Verdict.AC:
+        return RAN, "Ran"
+    return case["verdict"], case["verdict_name"]
 
 
 def _chosen(submission: Submission, shown: dict[str, Any], case: dict[str, Any]) -> Chosen:
@@ -239,16 +315,39 @@ def _chosen(submission: Submission, shown: dict[str, Any], case: dict[str, Any])
     compared = answer is not None and is_wrong
     source_file = languages.get(submission.language).source_file
     return Chosen(
-        title=f"{_name(case)}{'' if case.get('own_input') else ', public' if case['public'] else ', hidden'}",
+        title=f"{_name(case)}{'' if case['own_input'] else ', public' if case['public'] else ', hidden'}",
         facts=_case_facts(case, is_counted=submission.kind != Submission.Kind.RUN),
         note=case.get("note", ""),
-        explanation=case.get("difference_message") or DIFFERENCE_NAMES.get(case["difference"] or "", ""),
+        explanation=_explanation(submission, case),
         has_texts=has_texts,
         input=lines.plain(case["input"]) if has_texts else None,
         answer=_shown(answer, output, checker, compared=compared),
         output=_shown(output, answer or "", checker, compared=compared) if has_texts else None,
         stderr=lines.with_places(case["stderr"], source_file) if case.get("stderr") else None,
         is_truncated=bool(case.get("truncated")),
+    )
+
+
+def _explanation(submission: Submission, case: dict[str, Any]) -> str:
+    if case["verdict"] == Verdict.TLE and case["time_ms"] is not None:
+        return _slow_in_real_time(_limits(submission), case["time_ms"])
+    return case.get("difference_message") or DIFFERENCE_NAMES.get(case["difference"] or "", "")
+
+
+def _limits(submission: Submission) -> Limits:
+    """As they are now for the submission's language."""
+    question = submission.question
+    limits = question.judging_limits() if question else judging.run_limits()
+    return languages.get(submission.language).limits(limits)
+
+
+def _slow_in_real_time(limits: Limits, time_ms: int) -> str:
+    """Why a program that used little CPU time was too slow all the same; empty where it used much."""
+    if time_ms > 0.9 * limits.time_ms:
+        return ""
+    return (
+        f"It did not finish within {wall_limit_s(limits):g} s of real time "
+        f"(it used {duration(time_ms)} of CPU time). Perhaps it waits for something, such as more input."
     )
 
 
@@ -259,17 +358,24 @@ def _shown(text: str | None, other: str, checker: CheckerKind, *, compared: bool
 
 
 def _case_facts(case: dict[str, Any], *, is_counted: bool) -> list[str]:
-    facts = [case["verdict_name"]]
+    facts = [_shown_verdict(case)[1]]
     if case["time_ms"] is not None:
         facts.append(duration(case["time_ms"]))
     if case["memory_kib"] is not None:
         facts.append(memory(case["memory_kib"]))
     if is_counted and case["points"]:
         facts.append(f"{case['earned']:g} of {case['points']:g} points")
-    if case["group"] and not case.get("own_input"):
+    if case["group"] and not case["own_input"]:
         facts.append(f"group {case['group']}")
-    if case.get("signal"):
-        facts.append(f"ended by signal {case['signal']}")
-    elif case.get("exit_code"):
-        facts.append(f"exit code {case['exit_code']}")
+    # Of a program that was stopped at a limit they tell how the judge stops programs, nothing about this one.
+    if case["verdict"] == Verdict.RTE:
+        facts += _ending(case)
     return facts
+
+
+def _ending(case: dict[str, Any]) -> list[str]:
+    """How a program ended that did not end well."""
+    if signal := case.get("signal"):
+        name = SIGNAL_NAMES.get(signal)
+        return [f"ended by {name} (signal {signal})" if name else f"ended by signal {signal}"]
+    return [f"exit code {case['exit_code']}"] if case.get("exit_code") else []

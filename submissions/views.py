@@ -3,6 +3,7 @@
 Scripts fetch parts of the same pages (`?part=result`, the history), so that a result looks the same everywhere.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -275,13 +276,14 @@ def submission_list(request: HttpRequest) -> HttpResponse:
         .defer("source", "compile_output", "question__statement", "question__statement_html")
     )
     page = Paginator(own, SUBMISSIONS_A_PAGE).get_page(request.GET.get("page"))
-    open_questions = _open_questions(request.user, {one.question_id for one in page})
+    open_questions = _open_questions(request.user, page)
     return render(request, "submissions/list.html", {"page": page, "open_questions": open_questions})
 
 
-def _open_questions(user: User | AnonymousUser, among: set[UUID | None]) -> set[UUID]:
-    """Those that have a page for the user: a link to another one would lead nowhere."""
-    return set(Question.objects.visible_to(user).filter(pk__in=among).values_list("pk", flat=True))
+def _open_questions(user: User | AnonymousUser, submissions: Iterable[Submission]) -> set[UUID]:
+    """Those of the submissions' questions that have a page for the user: links to others would lead nowhere."""
+    questions = [one.question_id for one in submissions if one.question_id]
+    return set(Question.objects.visible_to(user).filter(pk__in=questions).values_list("pk", flat=True))
 
 
 @require_safe
@@ -297,7 +299,7 @@ def submission_page(request: HttpRequest, pk: UUID) -> HttpResponse:
         "report": told,
         "language": languages.get(submission.language),
         "source_lines": (told.shown["source"] or "").splitlines(),
-        "open_questions": _open_questions(request.user, {submission.question_id}),
+        "open_questions": _open_questions(request.user, [submission]),
         "page_data": _to_follow(submission),
     }
     is_part = request.GET.get("part") == "result"

@@ -1,4 +1,5 @@
-// Drafts of programs, one for each user, question and language, kept in this browser.
+// Drafts of programs, one for each user, question and language, kept in this browser. A question's own input is one
+// more of them.
 
 import { forget, recall, remember } from "./storage.js";
 

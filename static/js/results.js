@@ -3,10 +3,16 @@
 
 const VERDICTS = {
   AC: "accepted", WA: "wrong answer", TLE: "time limit exceeded", MLE: "memory limit exceeded",
-  OLE: "output limit exceeded", RTE: "runtime error", CE: "compile error", SK: "not run", RUN: "running", "": "waiting",
+  OLE: "output limit exceeded", RTE: "runtime error", CE: "compile error", SK: "not run", RUN: "running", RAN: "ran",
+  "": "waiting",
 };
-const SIGNS = { "": "–", SK: "–", RUN: "…" };
+const SIGNS = { "": "–", SK: "–", RUN: "…", RAN: "ran" };
 const REDRAW_MS = 1000;
+const SILENCE_MS = 5000;
+const SILENCE = {
+  queued: "Still waiting for a free judge; nothing is lost.",
+  running: "Still judging. If a worker was lost, another one takes over.",
+};
 
 export class Result {
   /** `box` holds the drawing; `say(text)` speaks to screen readers; `onDrawn(result element)` after each drawing. */
@@ -19,6 +25,8 @@ export class Result {
     this.quarter = 0;
     this.drawing = 0;
     this.redrawTimer = 0;
+    this.silenceTimer = 0;
+    this.isSilent = false;
     box.addEventListener("click", (event) => {
       const link = event.target.closest("a[data-case]");
       if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
@@ -36,6 +44,7 @@ export class Result {
     this.quarter = 0;
     clearTimeout(this.redrawTimer);
     if (submission.status) this.#drawQueued();
+    this.#awaitEvents();
     return this.draw();
   }
 
@@ -56,17 +65,21 @@ export class Result {
     const hadFocus = this.box.contains(document.activeElement);
     this.box.innerHTML = html;
     if (chosen !== null && hadFocus) this.#cell(chosen)?.focus({ preventScroll: true });
+    this.#tellSilence();
     this.onDrawn(this.element);
     return true;
   }
 
   /** Show one event; resolves once it is on the page. */
   async take(event) {
-    this.#announce(event);
+    this.#awaitEvents();
+    if (!event.final) this.#announce(event);
     const element = this.element;
     const knowsCases = element?.dataset.id === this.id && Number(element.dataset.total) === event.cases.total;
     if (event.final || !knowsCases) {
-      if (await this.#drawStubbornly(event.final)) return;
+      const isDrawn = await this.#drawStubbornly(event.final);
+      if (event.final) this.say(this.#finalWords(event));
+      if (isDrawn) return;
     }
     if (element?.dataset.collapsed !== undefined) this.#redrawSoon();
     this.#move(event);
@@ -87,6 +100,22 @@ export class Result {
     this.redrawTimer ||= setTimeout(() => { this.redrawTimer = 0; this.draw(); }, REDRAW_MS);
   }
 
+  /** When nothing has happened for a while, words say that it goes on all the same. */
+  #awaitEvents() {
+    clearTimeout(this.silenceTimer);
+    this.isSilent = false;
+    this.box.querySelector(".silence")?.remove();
+    this.silenceTimer = setTimeout(() => { this.isSilent = true; this.#tellSilence(); }, SILENCE_MS);
+  }
+
+  #tellSilence() {
+    const words = SILENCE[this.element?.dataset.status];
+    const banner = this.box.querySelector(".banner");
+    if (!this.isSilent || !words || !banner || banner.querySelector(".silence")) return;
+    banner.append(Object.assign(document.createElement("p"), { className: "silence", textContent: words }));
+    this.say(words);
+  }
+
   #drawQueued() {
     const banner = document.createElement("div");
     banner.className = "banner";
@@ -97,6 +126,7 @@ export class Result {
   #move(event) {
     const headline = this.box.querySelector(".headline");
     if (!headline || event.final) return;
+    if (this.element) this.element.dataset.status = event.status;
     headline.textContent = headlineOf(event);
     const bar = this.box.querySelector("progress");
     if (bar) { bar.max = event.cases.total || 1; bar.value = event.cases.judged; }
@@ -110,17 +140,17 @@ export class Result {
 
   #cell(index) { return this.box.querySelector(`.cell[data-case="${index}"]`); }
 
-  #setCell(index, verdict) {
+  #setCell(index, given) {
     const cell = this.#cell(index);
     if (!cell) return;
+    const verdict = given === "AC" && cell.dataset.own !== undefined ? "RAN" : given;
     cell.dataset.verdict = verdict;
     cell.querySelector("small").textContent = SIGNS[verdict] ?? verdict;
     cell.setAttribute("aria-label", cell.getAttribute("aria-label").replace(/: .*$/, `: ${VERDICTS[verdict]}`));
   }
 
-  /** Queued, running, every quarter, and the end; not each case. */
+  /** Queued, running, every quarter; not each case. */
   #announce(event) {
-    if (event.final) { this.say(finalWords(event)); return; }
     const { judged, total } = event.cases;
     const quarter = total ? Math.floor((4 * judged) / total) : 0;
     if (event.status !== this.told) this.say(headlineOf(event));
@@ -128,18 +158,19 @@ export class Result {
     this.told = event.status;
     this.quarter = quarter;
   }
+
+  /** What the banner tells of the end. */
+  #finalWords(event) {
+    if (event.status === "error") return "It could not be judged. That was not your program's fault.";
+    const facts = [...this.box.querySelectorAll(".banner li")].map((fact) => fact.textContent);
+    const headline = this.box.querySelector(".headline")?.textContent ?? "";
+    return [headline.replace(/^\W+/, ""), ...facts].join(", ");
+  }
 }
 
 export function headlineOf(event) {
   if (event.status === "running") return `Running ${event.cases.judged}/${event.cases.total}`;
   return "Queued";
-}
-
-function finalWords(event) {
-  if (event.status === "error") return "It could not be judged. That was not your program's fault.";
-  const passed = event.verdict === "CE" ? "" : `, ${event.cases.passed} of ${event.cases.total} cases passed`;
-  const words = VERDICTS[event.verdict];
-  return `${words[0].toUpperCase()}${words.slice(1)}${passed}`;
 }
 
 /** The places that a drawn result names in the program, for the editor's gutter. */

@@ -12,6 +12,7 @@ const data = pageData();
 const form = byId("program-form");
 const csrfToken = form.elements.csrfmiddlewaretoken.value;
 const languageSelect = byId("language");
+const INPUT = "(input)"; // stands where drafts have a language
 const starterOf = (language) => data.languages[language].starter;
 
 // --- Editor and drafts --------------------------------------------------------------------------------------
@@ -21,8 +22,10 @@ let lastSent = null; // the program as it was last sent or loaded: such a progra
 let quiet = true; // while the page itself fills the editor, nothing is saved
 
 const drafts = new Drafts(data.user, data.question, (isSaved) => {
-  byId("saved").textContent = isSaved ? `Draft saved ${new Date().toLocaleTimeString()}` : "Drafts cannot be kept here";
+  const time = new Date().toLocaleTimeString([], { hourCycle: "h23" });
+  byId("saved").textContent = isSaved ? `Draft saved ${time}` : "Drafts cannot be kept here";
 });
+const inputs = new Drafts(data.user, data.question, () => {});
 const editor = new Editor(byId("source"), byId("editor"), data.languages, () => {
   if (!quiet) drafts.saveSoon(language, editor.source);
 });
@@ -42,15 +45,26 @@ function startEditor() {
   if (!data.given && remembered in data.languages) language = languageSelect.value = remembered;
   if (!data.given) byId("source").value = drafts.load(language) ?? starterOf(language);
   else lastSent = byId("source").value;
+  if (!data.given) byId("input").value = inputs.load(INPUT) ?? "";
+  byId("with-input").checked = byId("input").value !== "";
+  showLimits();
   editor.start(language);
   byId("plain").checked = editor.isPlain;
   quiet = false;
+}
+
+function showLimits() {
+  const { name, limits } = data.languages[language];
+  byId("limits-for").textContent = name;
+  byId("time-limit").textContent = limits.time;
+  byId("memory-limit").textContent = limits.memory;
 }
 
 function changeLanguage(next) {
   if (isDirty()) drafts.saveNow(language, editor.source);
   language = next;
   drafts.lastLanguage = next;
+  showLimits();
   fill(() => editor.setLanguage(next, drafts.load(next) ?? starterOf(next)));
   editor.annotate([]);
   byId("saved").textContent = "";
@@ -83,10 +97,6 @@ async function reset() {
 }
 
 async function loadAttempt(id) {
-  const isSure = !isDirty() || await confirmed(
-    "Load this program?", "What is in the editor now was not submitted and is replaced.", "Load it",
-  );
-  if (!isSure) return;
   const answer = await fetch(`${data.submitUrl}${id}/`, { headers: { Accept: "application/json" } });
   if (!answer.ok) { trouble(["It could not be loaded. Please try again."]); return; }
   const attempt = await answer.json();
@@ -95,6 +105,10 @@ async function loadAttempt(id) {
     languageSelect.value = attempt.language;
     changeLanguage(attempt.language);
   }
+  const isSure = !isDirty() || editor.source === attempt.source || await confirmed(
+    "Load this program?", "What you have written in this language is replaced. You can undo it in the editor.", "Load it",
+  );
+  if (!isSure) return;
   lastSent = attempt.source;
   editor.setSource(attempt.source);
   if (isSmall()) showPane("code");
@@ -122,16 +136,23 @@ let following = null;
 const result = new Result(byId("result"), { say, onDrawn: drawn });
 
 function drawn(element) {
-  editor.annotate(placesIn(element));
+  if (byId("older").hidden) editor.annotate(placesIn(element));
   const { outcome } = element.dataset;
   const passed = element.querySelectorAll('.cell[data-verdict="AC"]').length;
-  const sign = { passed: "✓", failed: "✗", error: "⚠" }[outcome] ?? "…";
-  const isCounted = element.dataset.collapsed === undefined && element.querySelector(".cell") !== null;
-  byId("result-mark").textContent = isCounted ? `${sign} ${passed}/${element.dataset.total}` : sign;
+  const compared = element.querySelectorAll('.cell:not([data-own], [data-verdict="SK"])').length;
+  const sign = { passed: "✓", failed: "✗", error: "⚠", ran: "ran" }[outcome] ?? "…";
+  const isCounted = element.dataset.collapsed === undefined && compared > 0;
+  byId("result-mark").textContent = isCounted ? `${sign} ${passed}/${compared}` : sign;
+}
+
+/** Whether what is shown belongs to an earlier program than the one just sent, or now in the editor. */
+function markOlder(isOlder) {
+  byId("older").hidden = !isOlder || result.id === null;
 }
 
 function watch(submission) {
   following?.stop();
+  markOlder(false);
   result.begin(submission);
   following = follow(submission.id, {
     after: submission.seq,
@@ -143,6 +164,13 @@ function watch(submission) {
     },
     onLink: showLink,
   });
+}
+
+function goOnWith(newest) {
+  if (!newest.final) { watch(newest); return; }
+  result.id = newest.id;
+  markOlder(true);
+  result.draw();
 }
 
 async function renewHistory() {
@@ -159,10 +187,18 @@ const sendButtons = (action) => [...document.querySelectorAll(`[data-send="${act
 const labels = new Map([...document.querySelectorAll("[data-send]")].map((button) => [button, button.innerHTML]));
 const busy = new Set(); // actions that wait for an answer, or for their time
 
-function trouble(texts) {
-  byId("troubles").replaceChildren(...texts.map((text) => (
-    Object.assign(document.createElement("p"), { className: "error", textContent: text })
-  )));
+/** Texts, or lists of texts and elements. */
+function trouble(troubles) {
+  byId("troubles").replaceChildren(...troubles.map((parts) => {
+    const line = Object.assign(document.createElement("p"), { className: "error" });
+    line.append(...[parts].flat());
+    return line;
+  }));
+}
+
+function signedOut() {
+  const link = Object.assign(document.createElement("a"), { href: data.signIn, textContent: "Sign in again" });
+  return ["You are no longer signed in. ", link, "; your draft is kept."];
 }
 
 function inputTrouble(texts) {
@@ -213,11 +249,12 @@ function refused(action, answer, problem) {
   inputTrouble(input);
   const texts = Object.values(others).flat();
   if (answer.status === 401 || (answer.status === 403 && !texts.length)) {
-    texts.push("You are no longer signed in. Your draft is kept; reload the page to sign in again.");
+    texts.push(signedOut());
   } else if (!texts.length && !input.length) {
     texts.push(problem.detail || "It could not be sent. Please try again.");
   }
   trouble(texts);
+  markOlder(true);
   if (isSmall() && texts.length) showPane("code");
 }
 
@@ -271,7 +308,7 @@ languageSelect.addEventListener("change", () => changeLanguage(languageSelect.va
 byId("reset").addEventListener("click", reset);
 byId("plain").addEventListener("change", (event) => editor.setPlain(event.target.checked));
 byId("show-keys").addEventListener("click", () => { byId("options").open = false; byId("keys").showModal(); });
-byId("input").addEventListener("input", () => { byId("with-input").checked = byId("input").value !== ""; });
+byId("input").addEventListener("input", inputChanged);
 document.addEventListener("visibilitychange", () => {
   if (document.hidden && isDirty()) drafts.saveNow(language, editor.source);
 });
@@ -289,12 +326,17 @@ document.addEventListener("click", (event) => {
     editor.goTo(Number(place.dataset.line), Number(place.dataset.column));
   } else if (use) {
     byId("input").value = use.closest(".sample").querySelector("[data-input]").textContent;
-    byId("with-input").checked = true;
+    inputChanged();
     openTab("tab-input");
     if (isSmall()) showPane("results");
     byId("input").focus();
   }
 });
+
+function inputChanged() {
+  byId("with-input").checked = byId("input").value !== "";
+  inputs.saveSoon(INPUT, byId("input").value);
+}
 
 // In the capture phase, so that the editor does not take them first.
 document.addEventListener("keydown", (event) => {
@@ -315,7 +357,6 @@ document.addEventListener("keydown", (event) => {
 
 startCopying();
 startEditor();
-if (byId("input").value) byId("with-input").checked = true;
 if (data.retryAfter) countDown("submit", data.retryAfter);
-if (data.resume) watch(data.resume);
+if (data.resume) goOnWith(data.resume);
 if (data.given && isSmall()) showPane("code");

@@ -6,6 +6,6 @@ import { Result } from "./results.js";
 
 const data = pageData();
 const result = new Result(document.getElementById("result"), { say });
-result.id = data.id;
+result.begin(data);
 startCopying();
 follow(data.id, { after: data.seq, onEvent: (event) => result.take(event), onLink: showLink });

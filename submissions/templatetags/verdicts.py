@@ -1,10 +1,12 @@
-"""Verdicts in words, for templates."""
+"""Verdicts and times in words, for templates."""
 
 from django import template
 
 from execution.types import VERDICT_NAMES, Verdict
+from submissions import report
 
 register = template.Library()
+register.filter("duration", report.duration)
 
 
 @register.filter

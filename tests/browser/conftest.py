@@ -43,7 +43,7 @@ def signed_in(browser: Browser, stack: Stack) -> Any:
     page = context.new_page()
     page.goto(f"{stack.url}/login/")
     name, password = stack.learner
-    page.get_by_label("User name").fill(name)
+    page.get_by_label("Username").fill(name)
     page.get_by_label("Password").fill(password)
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("heading", name="Questions")).to_be_visible()

@@ -18,7 +18,7 @@ def sign_in(browser: Browser, stack: Stack) -> Page:
     page = browser.new_context().new_page()
     page.goto(f"{stack.url}/login/?next=/admin/")
     name, password = stack.author
-    page.get_by_label("User name").fill(name)
+    page.get_by_label("Username").fill(name)
     page.get_by_label("Password").fill(password)
     page.get_by_role("button", name="Sign in").click()
     return page

@@ -59,9 +59,9 @@ def test_a_wrong_then_a_right_program_get_their_verdicts_without_a_reload(visit:
     write(page, "python", WRONG)
     submit(page)
     await_verdict(page, "✗ Wrong answer")
-    expect(page.locator(".banner")).to_contain_text("on case 1 (public)")
+    expect(page.locator(".banner")).to_contain_text("stopped at case 1 (public); 7 cases were not run")
     expect(page.get_by_role("link", name="Case 1, public: wrong answer")).to_be_visible()
-    expect(page.get_by_role("group", name="Expected")).to_be_visible()
+    expect(page.get_by_role("group", name="Expected output")).to_be_visible()
     expect(page.get_by_role("group", name="Your output").locator("mark")).to_be_visible()
 
     write(page, "python", SLOW)
@@ -77,7 +77,7 @@ def test_a_wrong_then_a_right_program_get_their_verdicts_without_a_reload(visit:
     assert counts == sorted(counts)
     assert len(counts) > 2
     assert after_the_first[-1] == "✓ Accepted"
-    expect(page.locator("#say")).to_have_text("Accepted, 8 of 8 cases passed")
+    expect(page.locator("#say")).to_contain_text("Accepted, score 100 / 100, 8 of 8 cases passed")
 
 
 def test_cpp_is_judged_and_the_history_offers_the_program_again(visit: Visit):
@@ -140,12 +140,18 @@ def test_a_run_tries_the_public_cases_and_ones_own_input(visit: Visit):
     page.get_by_label("Your own input").fill("40 2\n")
     run(page)
 
-    await_verdict(page, "✓ Accepted")
+    await_verdict(page, "✓ Accepted on 2 public cases")
+    expect(page.get_by_role("link", name="Case 3, own input: ran")).to_be_visible()
     expect(page.get_by_role("heading", name="Own input").first).to_be_visible()
     expect(page.get_by_role("group", name="Your output")).to_have_text("42")
-    expect(page.get_by_role("group", name="Expected")).to_have_count(0)
+    expect(page.get_by_role("group", name="Expected output")).to_have_count(0)
     page.get_by_role("link", name="Case 2, public: accepted").click()
-    expect(page.get_by_role("group", name="Expected")).to_be_visible()
+    expect(page.get_by_role("group", name="Expected output")).to_be_visible()
+
+    page.reload()
+    expect(page.locator("#input")).to_have_value("40 2\n")
+    await_verdict(page, "✓ Accepted on 2 public cases")
+    expect(page.locator("#older")).to_be_visible()
 
 
 def test_nothing_of_a_hidden_case_reaches_the_browser(visit: Visit):
@@ -230,7 +236,7 @@ def test_the_keyboard_alone_suffices(visit: Visit):
     page = visit("/questions/sum/")
     write(page, "python", RIGHT)
     page.keyboard.press("Control+Enter")
-    await_verdict(page, "✓ Accepted")
+    await_verdict(page, "✓ Accepted on 2 public cases")
     expect(page.locator(".banner")).to_contain_text("a run, not counted")
 
     splitter = page.get_by_role("separator", name="Width of the problem")
@@ -291,9 +297,15 @@ def test_too_many_submissions_count_down_until_the_next_is_possible(visit: Visit
 
 def test_what_the_server_refuses_is_told_at_its_place_and_nothing_is_lost(visit: Visit, troubles: list[str]):
     page = visit("/questions/sum/")
+    write(page, "python", RIGHT)
+    submit(page)
+    await_verdict(page, "✓ Accepted")
+    expect(page.locator("#older")).to_be_hidden()
+
     write(page, "python", "   ")
     submit(page)
     expect(page.locator("#troubles")).to_have_text("The program is empty.")
+    expect(page.locator("#older")).to_be_visible()
 
     write(page, "python", RIGHT)
     page.get_by_role("tab", name="Custom input").click()
@@ -303,6 +315,54 @@ def test_what_the_server_refuses_is_told_at_its_place_and_nothing_is_lost(visit:
     expect(page.locator("#source")).to_have_value(RIGHT)
     assert all("400" in text or "413" in text for text in troubles)
     troubles.clear()
+
+
+def test_the_limits_are_those_of_the_chosen_language(visit: Visit):
+    page = visit("/questions/sum/")
+    for language, limits in (("cpp", "Time 1.0 s (C++)"), ("python", "Time 3.0 s (Python 3)")):
+        page.get_by_label("Language").select_option(language)
+        expect(page.locator(".meta").first).to_contain_text(limits)
+
+
+def test_a_program_is_loaded_without_a_question_unless_its_languages_draft_would_be_lost(visit: Visit):
+    page = visit("/questions/sum/")
+    write(page, "python", RIGHT)
+    submit(page)
+    await_verdict(page, "✓ Accepted")
+    write(page, "cpp", "int draft;\n")
+    page.get_by_role("tab", name="History").click()
+    load = page.locator("#history tr", has_text="Python 3").get_by_role("link", name="Load").first
+
+    load.click()
+    expect(page.locator("#source")).to_have_value(RIGHT)
+    expect(page.get_by_label("Language")).to_have_value("python")
+
+    write(page, "python", "print('a draft')\n")
+    load.click()
+    page.get_by_role("button", name="Keep what I have").click()
+    expect(page.locator("#source")).to_have_value("print('a draft')\n")
+
+
+def test_who_has_been_signed_out_finds_the_way_back_to_the_draft(visit: Visit, troubles: list[str]):
+    page = visit("/questions/sum/")
+    page.context.clear_cookies()
+    write(page, "python", RIGHT)
+    submit(page)
+
+    page.get_by_role("link", name="Sign in again").click()
+    expect(page.get_by_text("what you typed is kept in this browser")).to_be_visible()
+    assert "next=/questions/sum/" in page.url
+    assert all("403" in text or "401" in text for text in troubles)
+    troubles.clear()
+
+
+def test_words_say_that_it_goes_on_while_nothing_is_heard(visit: Visit):
+    page = visit("/questions/sum/")
+    page.route_web_socket("**/ws/**", lambda socket: None)  # open, and silent
+    write(page, "python", SLOW)
+    submit(page)
+
+    expect(page.locator(".silence")).to_contain_text("Still", timeout=8_000)
 
 
 def test_when_the_platform_fails_the_page_takes_the_blame_and_offers_to_submit_again(visit: Visit):
@@ -340,7 +400,7 @@ def test_without_signing_in_one_may_read_and_write_and_keeps_the_draft(visit: Vi
     page.get_by_role("link", name="Sign in to run and submit").click()
 
     name, password = stack.learner
-    page.get_by_label("User name").fill(name)
+    page.get_by_label("Username").fill(name)
     page.get_by_label("Password").fill(password)
     page.get_by_role("button", name="Sign in").click()
 

@@ -14,7 +14,7 @@ def test_one_solves_a_question_without_scripts(visit: Visit):
 
     assert "/submissions/" in page.url
     expect(page.locator(".headline")).to_have_text("✗ Wrong answer", timeout=VERDICT_MS)
-    expect(page.get_by_role("group", name="Expected")).to_be_visible()
+    expect(page.get_by_role("group", name="Expected output")).to_be_visible()
     page.get_by_role("link", name="Case 3, hidden: not run").click()
     expect(page.locator(".chosen")).to_contain_text("This case is hidden")
 
@@ -32,5 +32,5 @@ def test_a_run_with_ones_own_input_works_without_scripts(visit: Visit):
     page.get_by_role("button", name="Run").click()
 
     expect(page.locator(".headline")).to_have_text("✗ Wrong answer", timeout=VERDICT_MS)
-    page.get_by_role("link", name="Case 3, own input: accepted").click()
+    page.get_by_role("link", name="Case 3, own input: ran").click()
     expect(page.get_by_role("group", name="Your output")).to_have_text("cba")

@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 import pytest
 from django.urls import reverse
 
+from execution.types import CheckerKind, RunPolicy, ScoringMode
 from questions.models import Blob, Question
 from submissions.models import Submission
 from tests.factories import make_author, make_case, make_question, make_solution, make_user
@@ -148,6 +149,8 @@ def test_languages_are_ticked_and_none_means_all(client, author) -> None:
         ("statement", f"${'x' * 2001}$", "2001 characters"),
         ("time_limit_ms", "49", "greater than or equal to 50"),
         ("memory_limit_kib", "4095", "greater than or equal to 4096"),
+        ("memory_limit_kib", "-1", "greater than or equal to 4096"),
+        ("time_limit_ms", "20001", "less than or equal to 20000"),
         ("slug", "not a slug", "valid"),
         ("allowed_languages", "cobol", "not one of the available choices"),
         ("absolute_tolerance", "-1", "greater than or equal to 0"),
@@ -159,6 +162,19 @@ def test_what_a_question_cannot_be_is_said_at_its_field(client, author, field, v
     assert answer.status_code == 200
     assert message in " ".join(answer.context["adminform"].form.errors[field])
     assert not Question.objects.exists()
+
+
+def test_the_form_explains_every_choice_of_judging_and_begins_at_the_title(client, author) -> None:
+    page = client.get(f"{LIST}add/")
+    fields = page.context["adminform"].form.fields
+    for name, kinds in (("checker", CheckerKind), ("run_policy", RunPolicy), ("scoring", ScoringMode)):
+        help_text = str(fields[name].help_text)
+        assert [kind for kind in kinds if f"<b>{kind.value.replace('_', ' ')}</b>:" not in help_text] == []
+    assert "AC 100, WA 30, else 0" in fields["scoring"].help_text
+    assert fields["title"].widget.attrs["autofocus"]
+    assert fields["memory_limit_kib"].widget.attrs["min"] == 4096
+    for words in ("Save first; then add testcases", "publishing does not run them yet"):
+        assert words in page.content.decode().replace("PUBLISHING", "publishing")
 
 
 def test_a_question_may_declare_more_memory_than_new_ones_get(client, author) -> None:

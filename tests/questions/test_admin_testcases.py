@@ -71,9 +71,27 @@ def test_a_file_is_kept_byte_for_byte(client, question) -> None:
     assert data_of(question.testcases.get(order=2)) == (given, b"")
 
 
-def test_a_file_wins_over_text(client, question) -> None:
-    add(client, question, input_text="typed", input_file=SimpleUploadedFile("a.in", b"file"))
-    assert data_of(question.testcases.get(order=2))[0] == b"file"
+@pytest.mark.parametrize("part", ["input", "answer"])
+def test_text_and_a_file_for_the_same_part_are_refused_at_the_file(client, question, part: str) -> None:
+    given = {f"{part}_text": "typed", f"{part}_file": SimpleUploadedFile("a", b"file")}
+    refused = add(client, question, **given)
+    [message] = refused.context["adminform"].form.errors[f"{part}_file"]
+    assert message == f"The {part} is given twice, as text and as a file: take one of them away."
+    assert question.testcases.count() == 1
+
+
+def test_a_file_replaces_text_that_the_page_showed(client, question) -> None:
+    case = make_case(question, "two\nlines\n", "3\n")
+    new = SimpleUploadedFile("a.in", b"file")
+    change(client, case, input_text="two\r\nlines\r\n", input_file=new, answer_text="3\r\n")
+    assert data_of(case) == (b"file", b"3\n")
+
+
+def test_an_empty_answer_is_taken_with_a_warning(client, question) -> None:
+    answer = add(client, question, input_text="1", answer_text="")
+    assert data_of(question.testcases.get(order=2)) == (b"1", b"")
+    assert "The answer of hidden case 2 is empty" in messages_of(answer)
+    assert "is empty" not in messages_of(add(client, question, order=3, input_text="", answer_text="1"))
 
 
 def test_saving_a_case_without_touching_its_text_changes_no_byte(client, question) -> None:

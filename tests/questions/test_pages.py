@@ -67,11 +67,18 @@ def test_questions_are_found_by_words_difficulty_and_tag(client):
     make_question(title="Shortest word", difficulty="easy")
     graph.tags.add(Tag.objects.create(name="graphs"))
 
-    assert titles(client.get("/questions/?q=shortest")) == ["Shortest way", "Shortest word"]
+    assert titles(client.get("/questions/?q=shortest")) == ["Shortest word", "Shortest way"]
     assert titles(client.get("/questions/?q=graph+way")) == ["Shortest way"]
     assert titles(client.get("/questions/?difficulty=easy")) == ["Shortest word"]
     assert titles(client.get("/questions/?tag=graphs")) == ["Shortest way"]
     assert titles(client.get("/questions/?q=nothing+like+it")) == []
+
+
+def test_the_easiest_questions_come_first_then_by_title(client):
+    for title, difficulty in (("A", "hard"), ("B", "easy"), ("C", "medium"), ("D", "easy")):
+        make_question(title=title, difficulty=difficulty)
+
+    assert titles(client.get("/questions/")) == ["B", "D", "C", "A"]
 
 
 def test_a_search_that_is_not_understood_is_no_error(client):

@@ -38,6 +38,17 @@ def test_a_formula_that_cannot_be_read_is_shown_as_it_was_written() -> None:
     assert r'<code class="math-error">\frac{</code>' in render(r"$\frac{$")
 
 
+def test_a_command_that_is_not_known_marks_the_formula() -> None:
+    assert r'<code class="math-error">\foo{x}</code>' in render(r"$\foo{x}$")
+    assert "math-error" not in render(r"$\backslash$")
+
+
+def test_bars_keep_no_distance_from_what_is_between_them() -> None:
+    bars = re.findall(r"<mo([^>]*)>[|‖]</mo>", render(r"$|a|,|b| + \lVert c \rVert$"))
+    assert len(bars) == 6
+    assert all('lspace="0" rspace="0"' in attributes for attributes in bars)
+
+
 @pytest.mark.parametrize(
     "formula", [r"\begin", r"\big", "{" * 1900, r"x^", r"\genfrac{a}", r"\left(", r"\skew 2 x", r"a_b_c"]
 )

@@ -48,6 +48,11 @@ def test_an_author_reads_a_submission_with_its_program_and_results(author, submi
 
     assert "print(&#x27;&lt;3&#x27;)" in page
     assert "value" in page
+    for words in ("Wrong answer", "1, public", "0 of 1", "exit code 0", "0 of 100"):
+        assert words in page
+    before, technical = page.split("Technical", 1)
+    assert "http://127.0.0.1" in technical
+    assert "http://127.0.0.1" not in before
 
 
 def test_nobody_changes_adds_or_deletes_one_by_hand(submission):

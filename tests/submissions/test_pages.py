@@ -203,7 +203,43 @@ def test_the_page_knows_which_submission_to_go_on_with(client, learner):
 
     own = make_submission(learner, question, seq=4, **unfinished)
 
-    assert page_data(client.get(address))["resume"] == {"id": str(own.pk), "seq": 4}
+    assert page_data(client.get(address))["resume"] == {"id": str(own.pk), "seq": 4, "final": False}
+
+
+def test_the_page_knows_the_newest_result_and_forgets_a_run_with_its_texts(client, learner, settings):
+    question = make_question()
+    done = {"status": "done", "verdict": "AC"}
+    graded = make_submission(learner, question, created_at="2026-01-01T10:00Z", **done)
+    run = make_submission(learner, question, kind="run", source="", **done)
+    address = f"/questions/{question.slug}/"
+
+    assert page_data(client.get(address))["resume"] == {"id": str(run.pk), "seq": 1, "final": True}
+    settings.EXECUTION_TTL_S = 0
+    assert page_data(client.get(address))["resume"]["id"] == str(graded.pk)
+
+
+def test_limits_are_told_as_they_hold_for_each_language(client):
+    question = make_question(time_limit_ms=1250, allowed_languages=["python", "cpp"])
+
+    answer = client.get(f"/questions/{question.slug}/")
+
+    assert re.search(r'Time <b id="time-limit">3\.75 s</b> \(<span[^>]*>Python 3<', answer.content.decode())
+    told = {slug: one["limits"]["time"] for slug, one in page_data(answer)["languages"].items()}
+    assert told == {"python": "3.75 s", "cpp": "1.25 s"}
+
+
+@pytest.mark.parametrize(
+    ("policy", "words"),
+    [
+        ("run_all", "judges it on all 2 cases and gives"),
+        ("fail_fast", "judges it on up to 2 cases, until the first failure, and gives"),
+        ("fail_fast_per_group", "judges it on up to 2 cases, in each group until the first failure, and"),
+    ],
+)
+def test_the_page_says_on_how_many_cases_a_program_is_judged(client, policy, words):
+    page = client.get(f"/questions/{make_question(run_policy=policy).slug}/").content.decode()
+
+    assert words in re.sub(r"<[^>]+>", "", page)
 
 
 def test_the_history_is_ones_own_newest_first_without_runs(client, learner):
@@ -263,7 +299,7 @@ def test_a_public_failure_shows_input_answer_and_output_with_the_difference(clie
 
     report = client.get(address).context["report"]
 
-    assert report.facts[0] == "on case 1 (public)"
+    assert report.facts[0] == "stopped at case 1 (public); 1 case was not run"
     assert report.chosen.input.lines[0].html == "1 2"
     assert report.chosen.answer.lines[0].html == "<mark>3</mark>"
     assert report.chosen.output.lines[0].html == "<mark>-1</mark>"
@@ -304,10 +340,34 @@ def test_a_run_shows_the_output_on_ones_own_input(client, engine, work):
     answer = client.get(address)
     report = answer.context["report"]
 
-    assert report.chosen.title == "Own input"
+    assert report.headline == "✓ Accepted on 1 public case"
+    assert report.facts[:2] == ["a run, not counted", "1 of 1 case passed"]
+    assert (report.chosen.title, report.chosen.facts[0]) == ("Own input", "Ran")
+    assert [cell.label for cell in report.strips[1].cells] == ["Case 2, own input: ran"]
     assert [line.html for line in report.chosen.output.lines] == ["42"]
     assert [strip.title for strip in report.strips] == ["Public", "Own input"]
     assert "not counted" in answer.content.decode()
+
+
+def test_ones_own_input_is_opened_first_even_where_a_public_case_fails(client, engine, work):
+    address = send(client, make_question(), action="run", source=SUBTRACT, input="20 22").headers["Location"]
+    work()
+
+    report = client.get(address).context["report"]
+
+    assert (report.headline, report.facts[0]) == ("✗ Wrong answer", "on case 1 (public)")
+    assert report.chosen.title == "Own input"
+
+
+def test_a_run_on_nothing_but_ones_own_input_is_not_called_accepted(client, engine, work):
+    question = make_question([("1 2\n", "3\n", False)])
+    address = send(client, question, action="run", input="20 22").headers["Location"]
+    work()
+
+    report = client.get(address).context["report"]
+
+    assert (report.headline, report.outcome, report.facts[0]) == ("Ran", "ran", "a run, not counted")
+    assert not any("passed" in fact for fact in report.facts)
 
 
 def test_a_run_that_has_expired_shows_its_verdict_only(client, engine, work):
@@ -391,6 +451,92 @@ def test_a_running_submission_shows_how_far_it_is(client, learner):
     assert "<html" not in answer.content.decode()
 
 
+def finished(learner, verdicts: str, question: Question | None = None, **fields) -> Submission:
+    """A submission whose cases have these verdicts; the first one is public."""
+    names = verdicts.split()
+    failures = [name for name in names if name not in ("AC", "SK")]
+    submission = make_submission(
+        learner,
+        question or make_question(),
+        status="done",
+        verdict=failures[0] if failures else "AC",
+        cases_total=len(names),
+    )
+    for index, name in enumerate(names, start=1):
+        ran = {"time_ms": None} if name == "SK" else fields
+        make_result(submission, index, name, **{"public": index == 1} | ran)
+    return submission
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "told"),
+    [
+        ("AC AC AC", ["3 of 3 cases passed"]),
+        ("AC WA AC", ["on case 2 (hidden)", "2 of 3 cases passed"]),
+        ("WA SK SK", ["stopped at case 1 (public); 2 cases were not run", "0 of 1 case passed"]),
+        ("AC WA SK", ["stopped at case 2 (hidden); 1 case was not run", "1 of 2 cases passed"]),
+        ("AC WA SK AC", ["on case 2 (hidden)", "1 case was not run", "2 of 3 cases passed"]),
+        ("AC SK SK", ["2 cases were not run", "1 of 1 case passed"]),
+    ],
+)
+def test_what_was_not_run_is_not_counted_as_failed(client, learner, verdicts, told):
+    submission = finished(learner, verdicts)
+
+    facts = client.get(f"/submissions/{submission.pk}/").context["report"].facts
+
+    assert [fact for fact in facts if "slowest" not in fact] == told
+
+
+@pytest.mark.parametrize(
+    ("verdict", "ending", "told"),
+    [
+        ("RTE", {"signal": 11}, ["ended by a segmentation fault (signal 11)"]),
+        ("RTE", {"signal": 33}, ["ended by signal 33"]),
+        ("RTE", {"exit_code": 3}, ["exit code 3"]),
+        ("MLE", {"signal": 9}, []),
+        ("OLE", {"exit_code": 120}, []),
+        ("WA", {"exit_code": 0}, []),
+    ],
+)
+def test_how_a_program_ended_is_told_in_words_where_it_ended_by_itself(
+    client, learner, verdict, ending, told
+):
+    question = make_question()
+    case = question.testcases.public().get()
+    data = {"input_sha256": case.input_id, "answer_sha256": case.answer_id}
+    submission = finished(learner, verdict, question, **data, **ending)
+
+    facts = client.get(f"/submissions/{submission.pk}/").context["report"].chosen.facts
+
+    assert facts[2:] == told or facts[3:] == told
+
+
+@pytest.mark.parametrize(("time_ms", "is_explained"), [(22, True), (3001, False)])
+def test_a_program_that_waits_too_long_is_told_from_one_that_computes_too_long(
+    client, learner, time_ms, is_explained
+):
+    submission = finished(learner, "TLE", time_ms=time_ms)
+
+    chosen = client.get(f"/submissions/{submission.pk}/").context["report"].chosen
+
+    told = "It did not finish within 7 s of real time (it used 22 ms of CPU time)."
+    assert chosen.explanation.startswith(told) == is_explained
+    assert bool(chosen.explanation) == is_explained
+
+
+@pytest.mark.parametrize(("state", "words"), [("archived", "Archived"), ("draft", "Not published")])
+def test_a_question_that_is_gone_is_named_without_links_to_nowhere(client, learner, state, words):
+    question = make_question(title="Old one")
+    submission = make_submission(learner, question, status="error", reason="judging_error")
+    Question.objects.update(state=state)
+
+    for path in (f"/submissions/{submission.pk}/", "/submissions/"):
+        page = client.get(path).content.decode()
+        assert "Old one" in page
+        assert words in page
+        assert question.get_absolute_url() not in page
+
+
 def test_somebody_elses_submission_is_not_there(client):
     foreign = make_submission(make_user(), make_question(), status="done", verdict="AC")
 
@@ -408,7 +554,7 @@ def test_the_list_of_ones_own_submissions_has_pages(client, learner, django_asse
     for _ in range(26):
         make_submission(learner, question, status="done", verdict="TLE", score=Decimal(40))
 
-    with django_assert_max_num_queries(5):
+    with django_assert_max_num_queries(7):
         first = client.get("/submissions/")
     second = client.get("/submissions/?page=2")
 

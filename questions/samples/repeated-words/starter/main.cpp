@@ -7,5 +7,5 @@ int main() {
     std::cin >> n;
     std::vector<std::string> words(n);
     for (std::string& word : words) std::cin >> word;
-    // Print each word that stands in the list at least twice.
+    // Print each word that occurs in the list at least twice.
 }

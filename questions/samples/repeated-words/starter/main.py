@@ -1,3 +1,3 @@
 n = int(input())
 words = [input() for _ in range(n)]
-# Print each word that stands in the list at least twice.
+# Print each word that occurs in the list at least twice.
