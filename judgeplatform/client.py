@@ -27,6 +27,10 @@ class Refused(Exception):
         self.status = status
 
 
+class NothingThere(Refused):
+    """Nobody listens at the address."""
+
+
 @dataclass(frozen=True)
 class Judging:
     """A submission or run as the API tells it; `address` is where it tells it."""
@@ -98,6 +102,9 @@ class Client:
                 method, self.url + path, json=body, timeout=TIMEOUT_S, allow_redirects=False
             )
         except requests.RequestException as error:
+            is_tls = isinstance(error, requests.exceptions.SSLError)  # somebody is there, then
+            if isinstance(error, requests.ConnectionError) and not is_tls:
+                raise NothingThere(f"nothing answers at {self.url}") from error
             raise Refused(f"{self.url} does not answer ({type(error).__name__}).") from error
 
 

@@ -17,9 +17,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import util
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 from urllib.parse import urlsplit
 
+import environ
 import redis
 import requests
 
@@ -32,7 +33,6 @@ NAMES_OF_BACKENDS = ("JUDGE0_URLS", "CODE_EXECUTOR_HOST", "CODE_EXECUTOR_PORT")
 """Variables of which any one says that other servers judge."""
 
 SHORT_DIRECTORY = "judgeplatform-"
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 class CannotStart(Exception):
@@ -48,10 +48,31 @@ def told_by_up(var: Path) -> dict[str, str]:
     return dict(line.split("=", 1) for line in lines)
 
 
-def operators_environment(var: Path) -> dict[str, str]:
-    """The environment without what an earlier `up` left in `var/up.env` and the settings have read from there."""
+def operators_environment(var: Path, dotenv: Path) -> dict[str, str]:
+    """The environment without what an earlier `up` left in `var/up.env` and the settings have read from there.
+
+    A variable stays that this process was started with, or that the file `dotenv` names, whatever its value.
+    """
     leftovers = told_by_up(var)
-    return {name: value for name, value in os.environ.items() if leftovers.get(name) != value}
+    given = _names_at_the_start() | _names_in(dotenv)
+    return {
+        name: value for name, value in os.environ.items() if name in given or leftovers.get(name) != value
+    }
+
+
+def _names_at_the_start() -> set[str]:
+    """What the kernel keeps of a process's first environment; what was set since is not there."""
+    entries = Path("/proc/self/environ").read_bytes().split(b"\0")
+    return {os.fsdecode(entry.partition(b"=")[0]) for entry in entries}
+
+
+def _names_in(dotenv: Path) -> set[str]:
+    class OfTheFile(environ.Env):
+        ENVIRON: Any = {}
+
+    if dotenv.exists():
+        OfTheFile.read_env(dotenv)
+    return set(OfTheFile.ENVIRON)
 
 
 def clear_up_after_a_killed_one(var: Path) -> None:
@@ -86,8 +107,43 @@ def hold_var(var: Path) -> IO[str]:
     return lock
 
 
+def is_running(var: Path) -> bool:
+    """Whether an `up` holds `var/` now; one that was killed does not."""
+    try:
+        with (var / "up.lock").open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
+
+
+def lasting_key(var: Path) -> str:
+    """The key for machines of this clone, from `var/code_exec_key`; made by the first start, for its owner only.
+
+    For who holds `var/` only.
+    """
+    path = var / "code_exec_key"
+    if not path.exists():
+        _write_for_its_owner(path, secrets.token_urlsafe(32))
+    return path.read_text().strip()
+
+
+def _write_for_its_owner(path: Path, text: str) -> None:
+    """All of it or nothing: whoever reads never sees a half."""
+    fresh = path.with_name(f"{path.name}.new")
+    fresh.unlink(missing_ok=True)
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+    fresh.replace(path)
+
+
 def refuse_taken_port(host: str, port: int) -> None:
     """Raise CannotStart unless the web can listen there."""
+    if not 1 <= port <= 65535:
+        raise CannotStart(f"Port {port} does not exist: --port takes 1 to 65535.")
     try:
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, socket.SOCK_STREAM) as probe:
@@ -133,13 +189,17 @@ def short_directory() -> Path:
 
 @dataclass
 class Stack:
-    """The processes of one `up`. `operators` is the environment that it was started with."""
+    """The processes of one `up`. `operators` is the environment that it was started with.
+
+    `trusts_proxy`: the web believes what a proxy in front of it says about who asks.
+    """
 
     var: Path
     base: Path
     host: str
     port: int
     grace_s: float
+    trusts_proxy: bool
     operators: Mapping[str, str]
     environment: dict[str, str] = field(init=False)
     started: dict[str, str] = field(init=False)
@@ -148,7 +208,7 @@ class Stack:
     def __post_init__(self) -> None:
         self.started = {
             "PUBLIC_URL": self.operators.get("PUBLIC_URL") or f"http://{self._own_name}:{self.port}",
-            "CODE_EXEC_KEY": self.operators.get("CODE_EXEC_KEY") or secrets.token_urlsafe(32),
+            "CODE_EXEC_KEY": self.operators.get("CODE_EXEC_KEY") or lasting_key(self.var),
         }
         if self.brings_redis:
             self.run_directory = short_directory()
@@ -200,6 +260,9 @@ class Stack:
     def redis(self) -> Service:
         data = self.var / "redis"
         data.mkdir(mode=0o700, exist_ok=True)
+        log = self.var / "log" / "redis.log"  # it advises about the kernel at every start
+        log.parent.mkdir(mode=0o700, exist_ok=True)
+        log.unlink(missing_ok=True)
         options = {
             "port": "0",
             "unixsocket": str(self.socket),
@@ -211,19 +274,15 @@ class Stack:
             "loglevel": "warning",
         }
         arguments = [part for name, value in options.items() for part in (f"--{name}", value)]
-        return Service("redis", (redis_server(), *arguments), self.environment, REDIS, grace_s=10)
+        return Service("redis", (redis_server(), *arguments), self.environment, REDIS, grace_s=10, log=log)
 
     def engine(self) -> Service:
         port = self.started["JUDGE0_URLS"].rpartition(":")[2]
         token = self.started["JUDGE0_AUTH_TOKEN"]
-        environment = {**self.environment, "ENGINE_AUTH_TOKEN": token}
-        if self.host in LOOPBACK:
-            # Nobody but this machine's own users can reach it: a sandbox with fewer walls is better than none.
-            environment.setdefault("ENGINE_ALLOW_REDUCED", "1")
         return Service(
             "engine",
             self._manage("runengine", "--host", "127.0.0.1", "--port", port),
-            environment,
+            {**self.environment, "ENGINE_AUTH_TOKEN": token},
             ENGINE,
             grace_s=10,
         )
@@ -248,10 +307,11 @@ class Stack:
         ]
 
     def web(self) -> Service:
-        daphne = ("-m", "daphne", "-v", "0", "--no-server-name", "-b", self.host, "-p", str(self.port))
-        return Service(
-            "web", (sys.executable, *daphne, "judgeplatform.asgi:application"), self.environment, WEB
-        )
+        options = ["-v", "0", "--no-server-name", "-b", self.host, "-p", str(self.port)]
+        if self.trusts_proxy:
+            options.append("--proxy-headers")
+        command = (sys.executable, "-m", "daphne", *options, "judgeplatform.asgi:application")
+        return Service("web", command, self.environment, WEB)
 
     def redis_is_ready(self) -> bool:
         try:
@@ -275,12 +335,8 @@ class Stack:
 
     def publish(self) -> None:
         """Tell the clone's other commands what runs: `var/up.env`, for its owner only."""
-        fresh = self.var / "up.env.new"
-        fresh.unlink(missing_ok=True)
-        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.writelines(f"{name}={value}\n" for name, value in self.started.items())
-        fresh.replace(self.var / "up.env")
+        lines = [f"{name}={value}\n" for name, value in self.started.items()]
+        _write_for_its_owner(self.var / "up.env", "".join(lines))
 
     def withdraw(self) -> None:
         """Take back what `publish` told, and the directory of Redis's socket."""

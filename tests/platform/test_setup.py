@@ -86,15 +86,14 @@ def test_root_is_told_what_will_be_installed_before_apt_is_called(machine):
     machine.has_python(without="ensurepip")
     for tool in ("gcc", "g++"):
         machine.has(tool)
-    machine.has("apt-get", 'echo "apt-get $*" >&2; [ "$1" = update ]')
+    machine.has("apt-get", 'echo "apt-get $*" >&2; [ "$1" = update ]')  # what works says nothing
     result = machine.set_up()
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
-    told, updated, installed, failed = result.stderr.splitlines()
+    told, installed, failed = result.stderr.splitlines()
     # pip of the machine's own can stand in for ensurepip
     packages = installed.partition("--no-install-recommends ")[2]
     assert packages in ("bubblewrap", f"python{version}-venv bubblewrap")
     assert told == f"Installing with apt-get: {packages}"
-    assert updated == "apt-get update -qq"
     assert failed == f"apt-get could not install: {packages}"
     assert result.returncode == 1
 
@@ -117,13 +116,52 @@ def test_a_second_call_changes_nothing(machine):
         machine.has(tool)
     python = machine.clone / ".venv" / "bin" / "python"
     python.parent.mkdir(parents=True)
-    python.write_text('#!/bin/sh\necho "python $*" >&2\n')
+    calls = machine.clone / "calls"
+    python.write_text(f'#!/bin/sh\necho "$*" >>{calls}\n')
     python.chmod(0o755)
-    first, second = machine.set_up(), machine.set_up()
-    assert "-m pip install" in first.stderr
+    machine.set_up()
+    assert "-m pip install" in calls.read_text()
+    calls.write_text("")
+    second = machine.set_up()
     assert (second.returncode, second.stderr) == (0, "")
+    assert "-m pip install" not in calls.read_text()
     (machine.clone / "requirements.txt").write_text("something==1\n")
-    assert "-m pip install" in machine.set_up().stderr
+    machine.set_up()
+    assert "-m pip install" in calls.read_text()
+
+
+@pytest.mark.parametrize("fails", [True, False])
+def test_what_pip_says_is_shown_only_if_it_fails(machine, fails):
+    for tool in ("gcc", "g++", "bwrap"):
+        machine.has(tool)
+    python = machine.clone / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text(
+        f'#!/bin/sh\ncase "$*" in *install*) echo "WARNING: as you like" >&2; exit {int(fails)};; esac\n'
+    )
+    python.chmod(0o755)
+    result = machine.set_up()
+    assert result.returncode == int(fails)
+    assert ("WARNING: as you like" in result.stderr) == fails
+    assert ("The packages of requirements.txt could not be installed." in result.stderr) == fails
+
+
+@pytest.mark.parametrize("asked", ["-h", "--help"])
+def test_help_for_the_start_sets_nothing_up(machine, asked):
+    machine.has("python3", "echo called >&2; exit 1")
+    result = machine.runs("run", asked)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout.startswith("usage: bin/run [--port N] [--check]")
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--prot", "1"], ["--port"], ["--port", "http"], ["--port=x"], ["8001"]]
+)
+def test_a_slip_in_the_start_is_refused_before_anything_is_set_up(machine, arguments):
+    result = machine.runs("run", *arguments)
+    assert result.returncode == 2
+    assert result.stderr.startswith("bin/run: ")
+    assert not (machine.clone / "var").exists()
 
 
 def test_an_unknown_argument_is_refused(machine):

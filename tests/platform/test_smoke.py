@@ -54,6 +54,15 @@ def test_a_wrong_key_is_refused_in_one_sentence(platform):
 
 def test_where_nothing_runs_it_says_so_in_one_sentence(tmp_path):
     url = f"http://127.0.0.1:{free_port()}"
-    smoke = manage("smoke", "--url", url, "--key", "any", var=tmp_path)
+    for key in ([], ["--key", "any"]):
+        smoke = manage("smoke", "--url", url, *key, var=tmp_path)
+        assert smoke.returncode == 1
+        assert smoke.stderr == (
+            f"CommandError: The platform does not run (nothing answers at {url}); bin/run starts it.\n"
+        )
+
+
+def test_without_any_key_it_says_that_one_is_needed(platform, tmp_path):
+    smoke = manage("smoke", "--url", platform.url, var=tmp_path)
     assert smoke.returncode == 1
-    assert smoke.stderr == f"CommandError: {url} does not answer (ConnectionError).\n"
+    assert smoke.stderr.startswith("CommandError: There is no CODE_EXEC_KEY")

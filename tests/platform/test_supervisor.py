@@ -37,6 +37,19 @@ def test_lines_come_with_their_services_name(supervisor, heard):
     assert heard == [("talker", "one"), ("talker", "two")]
 
 
+def test_lines_of_a_service_with_a_log_go_there_and_its_last_words_are_told_all_the_same(
+    supervisor, heard, tmp_path
+):
+    log = tmp_path / "chatter.log"
+    chatter = Service("chatter", ("/bin/sh", "-c", "echo much; echo a reason; exit 3"), {}, 0, log=log)
+    supervisor.start(chatter)
+    with pytest.raises(Died) as death:
+        supervisor.wait_until(lambda: False, timeout_s=5)
+    assert death.value.last_words == "a reason"
+    assert log.read_text() == "much\na reason\n"
+    assert heard == []
+
+
 def test_a_death_while_waiting_is_raised_with_the_last_words(supervisor):
     supervisor.start(shell("loser", "echo a reason; exit 3"))
     with pytest.raises(Died, match="loser ended with exit code 3") as death:

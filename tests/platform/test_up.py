@@ -14,7 +14,7 @@ import psutil
 import pytest
 import requests
 
-from judgeplatform.stack import free_port, short_directory
+from judgeplatform.stack import Stack, free_port, short_directory
 from tests.platform.running import ROOT, RunningPlatform, clean_environment, is_gone, manage
 
 
@@ -39,6 +39,17 @@ def test_the_first_start_prints_the_passwords_and_the_second_does_not(first_star
         assert password not in platform.output
 
 
+def test_the_start_is_told_in_a_few_lines_and_passwords_where_people_look(first_start):
+    lines = first_start.stdout.splitlines()
+    ready = next(number for number, line in enumerate(lines) if "is ready" in line)
+    assert [line for line in lines[:ready] if line.strip()] == []
+    block = lines[ready : lines.index("", ready)]
+    assert len(block) == 6
+    assert sum("created, password" in line for line in block) == 2
+    assert sum("isolated by bubblewrap" in line for line in lines) == 1
+    assert "redis" not in first_start.stdout
+
+
 def test_the_second_start_takes_no_longer_than_ten_seconds(platform):
     (took,) = re.findall(r"is ready \(([\d.]+) s\)", platform.output)
     assert float(took) <= 10
@@ -54,6 +65,14 @@ def test_what_runs_is_told_to_other_commands_in_a_file_for_its_owner_only(platfo
     }
     assert stat.S_IMODE((platform.var / "up.env").stat().st_mode) == 0o600
     assert stat.S_IMODE(platform.var.stat().st_mode) == 0o700
+
+
+def test_the_key_for_machines_lasts_over_starts_in_a_file_for_its_owner_only(first_start, platform):
+    """`first_start` made it, another start uses it."""
+    file = platform.var / "code_exec_key"
+    assert platform.started()["CODE_EXEC_KEY"] == file.read_text()
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert file.stat().st_mtime < psutil.Process(platform.process.pid).create_time()
 
 
 def test_everything_listens_on_loopback_only(platform):
@@ -128,6 +147,17 @@ def test_a_taken_port_is_one_sentence(tmp_path):
     assert "--port" in sentence
 
 
+def test_a_port_that_does_not_exist_is_one_sentence(tmp_path):
+    sentence = sentence_of(manage("up", "--port", "70000", var=tmp_path / "var"))
+    assert sentence == "Port 70000 does not exist: --port takes 1 to 65535."
+
+
+def test_settings_that_make_no_sense_are_one_sentence(tmp_path):
+    for command in ("up", "migrate", "smoke"):
+        refused = manage(command, var=tmp_path / "var", MAX_SOURCE_BYTES="many")
+        assert sentence_of(refused) == "MAX_SOURCE_BYTES must be a number."
+
+
 def test_a_database_that_does_not_answer_is_one_sentence(tmp_path):
     nobody = f"postgres://nobody@127.0.0.1:{free_port()}/none"
     refused = manage("up", "--port", str(free_port()), var=tmp_path / "var", DATABASE_URL=nobody)
@@ -150,17 +180,24 @@ def test_an_engine_that_cannot_start_is_one_sentence(tmp_path):
 
 @pytest.fixture(scope="module")
 def after_a_crash(tmp_path_factory):
-    """A platform whose predecessor was killed: the old `up.env` names a Redis and an engine that are gone."""
+    """A platform whose predecessor was killed: the old `up.env` names a Redis and an engine that are gone.
+
+    Both had the same key from their operator. The new one is started by a script, in the background.
+    """
     var = tmp_path_factory.mktemp("crashed") / "var"
     var.mkdir()
     left = short_directory() / "redis.sock"
     left.touch()
-    (var / "up.env").write_text(f"REDIS_URL=unix://{left}?db=0\nJUDGE0_URLS=http://127.0.0.1:9\n")
-    running = RunningPlatform(var, free_port())
-    running.wait_for("is ready")
-    assert not left.parent.exists()
-    yield running
-    running.stop()
+    (var / "up.env").write_text(
+        f"REDIS_URL=unix://{left}?db=0\nJUDGE0_URLS=http://127.0.0.1:9\nCODE_EXEC_KEY=theirs\n"
+    )
+    running = RunningPlatform(var, free_port(), True, CODE_EXEC_KEY="theirs")
+    try:
+        running.wait_for("is ready")
+        assert not left.parent.exists()
+        yield running
+    finally:
+        running.stop()
 
 
 def test_what_a_killed_platform_left_is_not_taken_for_configuration(after_a_crash):
@@ -168,15 +205,71 @@ def test_what_a_killed_platform_left_is_not_taken_for_configuration(after_a_cras
     assert not after_a_crash.started()["JUDGE0_URLS"].endswith(":9")
 
 
-def test_terminated_it_ends_all_its_processes_in_order_with_exit_code_0(after_a_crash):
+def test_what_its_operator_says_holds_even_if_the_killed_platform_was_told_the_same(after_a_crash):
+    assert after_a_crash.started()["CODE_EXEC_KEY"] == "theirs"
+    assert not (after_a_crash.var / "code_exec_key").exists()
+
+
+def test_interrupted_in_the_background_it_ends_all_its_processes_in_order_with_exit_code_0(after_a_crash):
     running = after_a_crash
     children = running.children()
     socket_directory = Path(urlsplit(running.started()["REDIS_URL"]).path).parent
-    assert running.stop(by=signal.SIGTERM) == 0
+    assert running.stop(by=signal.SIGINT) == 0
     assert [child for child in children if not is_gone(child)] == []
     assert not (running.var / "up.env").exists()
     assert not socket_directory.exists()
-    assert running.output.index("are finished first") < running.output.index("User requested shutdown")
+    log = (running.var / "log" / "redis.log").read_text()
+    assert "Redis is now ready to exit" in log
+
+
+def test_a_platform_of_tests_dies_with_the_test_run(tmp_path):
+    """Else a test run that is killed leaves engines behind."""
+    script = f"""
+import sys; sys.path.insert(0, {str(ROOT)!r})
+from pathlib import Path
+from judgeplatform.stack import free_port
+from tests.platform.running import RunningPlatform
+running = RunningPlatform(Path({str(tmp_path / "var")!r}), free_port())
+running.wait_for("is ready")
+print(running.process.pid, *[child.pid for child in running.children()], flush=True)
+running.process.wait()
+"""
+    run = subprocess.Popen(
+        [sys.executable, "-c", script],
+        cwd=ROOT,
+        env=clean_environment(tmp_path),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert run.stdout is not None
+    processes = [psutil.Process(int(pid)) for pid in run.stdout.readline().split()]
+    assert len(processes) == 6
+    run.kill()
+    run.wait(5)
+    psutil.wait_procs(processes, timeout=5)
+    assert [process for process in processes if not is_gone(process)] == []
+
+
+def test_terminated_while_it_starts_it_ends_with_exit_code_0_and_leaves_nothing(tmp_path):
+    running = RunningPlatform(tmp_path / "var", free_port())
+    deadline = time.monotonic() + 30
+    while not (running.var / "up.env").exists():
+        assert time.monotonic() < deadline, running.output
+        time.sleep(0.02)
+    children = running.children()
+    assert running.stop(by=signal.SIGTERM) == 0, running.output
+    assert [child for child in children if not is_gone(child)] == []
+    assert not (running.var / "up.env").exists()
+
+
+def test_behind_a_trusted_proxy_the_web_believes_what_it_says_about_addresses(tmp_path):
+    def web_of(*, trusts_proxy: bool) -> tuple[str, ...]:
+        elsewhere = {"REDIS_URL": "redis://127.0.0.1:1/0", "JUDGE0_URLS": "http://127.0.0.1:1"}
+        stack = Stack(tmp_path, ROOT, "127.0.0.1", 8000, 1.0, trusts_proxy, elsewhere)
+        return stack.web().command
+
+    assert "--proxy-headers" in web_of(trusts_proxy=True)
+    assert "--proxy-headers" not in web_of(trusts_proxy=False)
 
 
 def test_killed_outright_it_takes_its_processes_with_it(tmp_path):

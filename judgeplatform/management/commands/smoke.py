@@ -10,7 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from judgeplatform.client import ADDITION, ADDITION_SPOILT, Client, Judging, Refused
+from judgeplatform.client import ADDITION, ADDITION_SPOILT, Client, Judging, NothingThere, Refused
 
 PATIENCE_S = 60.0
 FEWEST_CASES = 2
@@ -20,8 +20,8 @@ class Command(BaseCommand):
     help = (
         "Check a running platform from outside: /readyz says yes; a right program passes every case of the sample "
         "question and a wrong one fails. The right program must pass against the answers that are stored: if "
-        "somebody altered one of them, this fails. Signs in with the first CODE_EXEC_KEY (`manage.py up` makes one "
-        "and keeps it in var/up.env). Exit code 0 if all of it holds, 1 otherwise."
+        "somebody altered one of them, this fails. Signs in with the first CODE_EXEC_KEY (bin/run makes one, "
+        "and tells it in var/up.env while it runs). Exit code 0 if all of it holds, 1 otherwise."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -34,16 +34,16 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, url: str, key: str | None, question: str, **options: Any) -> None:
-        key = key or next(iter(settings.CODE_EXEC_KEYS), None)
-        if key is None:
-            raise CommandError(
-                "There is no CODE_EXEC_KEY: set it, give --key, or start the platform with bin/run."
-            )
+        key = key or next(iter(settings.CODE_EXEC_KEYS), "")
         client = Client(url, key)
         try:
             self.check_readiness(client)
+            if not key:
+                raise CommandError("There is no CODE_EXEC_KEY to sign in with: set it, or give --key.")
             self.check_right_program(client, question)
             self.check_wrong_program(client, question)
+        except NothingThere as error:
+            raise CommandError(f"The platform does not run ({error}); bin/run starts it.") from error
         except Refused as error:
             raise CommandError(str(error)) from error
         self.stdout.write(f"{url} judges as it should.")

@@ -6,6 +6,7 @@ This command tells the story (what is started, what is prepared, what is proved,
 
 import hashlib
 import io
+import re
 import signal
 import sys
 import time
@@ -18,7 +19,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib.staticfiles.finders import get_finders
-from django.core.management import CommandError, call_command
+from django.core.management import call_command
 from django.core.management.base import BaseCommand
 from django.db import DatabaseError, connection
 
@@ -33,6 +34,10 @@ START_S = 60.0
 SAMPLE_S = 60.0
 SAMPLE_QUESTION = "sum"
 DEMO_USERS = ("learner", "author")
+
+ROUTINE = re.compile(r" INFO |^engine: (isolation: |listening on )")
+"""Lines that say that a start goes well: shown only where it does not."""
+ISOLATION = "engine: isolation: "
 
 
 class Command(BaseCommand):
@@ -53,13 +58,13 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, port: int, check: bool, **options: Any) -> None:
         began = time.monotonic()
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, interrupt)
+        listen_to_signals()
+        self.held: list[tuple[str, str]] | None = []
         var = settings.VAR_DIR.resolve()
         try:
             with stack.hold_var(var):
                 stack.refuse_taken_port(settings.HOST, port)
-                operators = stack.operators_environment(var)
+                operators = stack.operators_environment(var, settings.BASE_DIR / ".env")
                 stack.clear_up_after_a_killed_one(var)
                 platform = Stack(
                     var=var,
@@ -67,28 +72,33 @@ class Command(BaseCommand):
                     host=settings.HOST,
                     port=port,
                     grace_s=settings.JUDGE_GRACE_S,
+                    trusts_proxy=settings.SECURE_PROXY_SSL_HEADER is not None,
                     operators=operators,
                 )
                 self.run(platform, check=check, began=began)
         except CannotStart as error:
-            raise CommandError(str(error)) from error
+            self.stderr.write(str(error))  # without the command's name: people have started bin/run
+            raise SystemExit(1) from error
         except KeyboardInterrupt:
             self.say("up", "stopped")
 
     def run(self, platform: Stack, *, check: bool, began: float) -> None:
         """Start, prove, keep, and end everything. Raises CannotStart, KeyboardInterrupt."""
         supervisor = Supervisor(self.say, platform.base)
-        self.passwords = ""
+        self.passwords: list[str] = []
         self.sign_in: list[str] = []
         try:
             self.start(platform, supervisor)
             self.prove(platform, supervisor)
-            self.tell(platform, time.monotonic() - began)
+            self.tell(platform, time.monotonic() - began, lasts=not check)
             if not check:
                 supervisor.watch()
         except Died as death:
             words = death.last_words.removeprefix("CommandError: ") or "it said nothing."
             raise CannotStart(f"The process “{death.name}” {death.how}: {words}") from death
+        except CannotStart:
+            self.show_what_was_held()
+            raise
         finally:
             self.hand_over_passwords()
             supervisor.stop()
@@ -118,7 +128,7 @@ class Command(BaseCommand):
             if not Question.objects.exists():
                 words = io.StringIO()
                 call_command("load_samples", demo_users=True, stdout=words)
-                self.passwords = words.getvalue()
+                self.passwords = passwords_in(words.getvalue())
             people = User.objects.filter(username__in=DEMO_USERS, is_active=True)
             self.sign_in = [
                 f"“{name}”" for name in people.order_by("-username").values_list("username", flat=True)
@@ -153,33 +163,68 @@ class Command(BaseCommand):
                 raise
         return run_to_end(client.run(ADDITION, text="20 22\n"), client, supervisor)
 
-    def tell(self, platform: Stack, took_s: float) -> None:
-        """Where it is, and who may sign in."""
+    def tell(self, platform: Stack, took_s: float, *, lasts: bool) -> None:
+        """Where it is, who may sign in, and how programs are isolated. From now on all lines are shown."""
+        held, self.held = self.held or [], None
+        isolation = [line.removeprefix(ISOLATION) for _, line in held if line.startswith(ISOLATION)]
         self.stdout.write("")
-        self.hand_over_passwords()
         self.stdout.write(f"  The judge platform is ready ({took_s:.1f} s):  {platform.public_url}/")
         if self.sign_in:
             self.stdout.write(
                 f"  Sign in as {' or '.join(self.sign_in)}; authors work at {platform.public_url}/admin/"
             )
-        self.stdout.write("  Ctrl-C stops it.")
+        self.hand_over_passwords()
+        if isolation:
+            self.stdout.write(f"  Programs are isolated by {isolation[-1]}.")
+        if lasts:
+            self.stdout.write("  Ctrl-C stops it.")
         self.stdout.write("")
         self.stdout.flush()
 
     def hand_over_passwords(self) -> None:
         """Print them once, also when the start failed after they were made."""
-        if self.passwords:
-            self.stdout.write(self.passwords)
-            self.passwords = ""
+        if not self.passwords:
+            return
+        self.stdout.write(
+            "  Their passwords are shown this once (manage.py changepassword NAME sets another):"
+        )
+        for line in self.passwords:
+            self.stdout.write(f"    {line}")
+        self.passwords = []
 
     def say(self, name: str, line: str) -> None:
+        """Show a line; while the platform starts, a routine one is only kept."""
+        if self.held is not None and ROUTINE.search(line):
+            self.held.append((name, line))
+            return
         self.stdout.write(f"{name:<10} | {line}")
         self.stdout.flush()
 
+    def show_what_was_held(self) -> None:
+        held, self.held = self.held or [], None
+        for name, line in held:
+            self.say(name, line)
+
+
+def listen_to_signals() -> None:
+    """SIGTERM and SIGHUP end it as Ctrl-C does.
+
+    A shell that starts something in the background lets it ignore SIGINT: that is not wanted. An ignored SIGHUP is:
+    it comes from nohup.
+    """
+    signal.signal(signal.SIGINT, interrupt)
+    signal.signal(signal.SIGTERM, interrupt)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, interrupt)
+
 
 def interrupt(number: int, frame: FrameType | None) -> None:
-    """SIGTERM and SIGHUP end it as Ctrl-C does."""
     raise KeyboardInterrupt
+
+
+def passwords_in(words: str) -> list[str]:
+    """Of what `load_samples` prints, the lines about new users."""
+    return [line for line in words.splitlines() if line.startswith(tuple(f"{name}:" for name in DEMO_USERS))]
 
 
 def client_of(platform: Stack) -> Client:
