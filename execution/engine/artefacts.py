@@ -2,8 +2,8 @@
 
 Keyed by everything that decides what comes out (language, compiler, options, source) and by who
 asked. Several runs that want the same one at the same time cause one compilation. What the compiler
-rejected is kept as well. The least recently used go first once their bytes exceed the bound, but
-never while a run has them bound.
+rejected is kept as well, but only for a minute if it might be accepted the next time. The least
+recently used go first once their bytes exceed the bound, but never while a run has them bound.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import math
+import time
 from collections import Counter, OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
@@ -18,6 +20,9 @@ from pathlib import Path
 
 _ENTRY_BYTES = 1024
 """What an entry costs besides its program and its text."""
+
+_DOUBTFUL_S = 60.0
+"""How long a rejection is kept that might not happen again."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +34,7 @@ class Compiled:
     output: bytes
     """What the compiler said."""
     is_final: bool = True
-    """False for a rejection that might not happen again (the machine was slow): it is not kept."""
+    """False for a rejection that might not happen again (the machine was slow)."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,8 @@ class Artefact:
 class _Entry:
     artefact: Artefact
     size: int
+    expires: float
+    """By the cache's clock."""
 
 
 def key(*parts: bytes) -> str:
@@ -55,9 +62,10 @@ def key(*parts: bytes) -> str:
 
 
 class ArtefactCache:
-    def __init__(self, directory: Path, max_bytes: int) -> None:
+    def __init__(self, directory: Path, max_bytes: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._directory = directory
         self._max_bytes = max_bytes
+        self._clock = clock
         self._entries: OrderedDict[str, _Entry] = OrderedDict()
         self._compiling: dict[str, asyncio.Task[Artefact]] = {}
         self._users: Counter[str] = Counter()
@@ -92,10 +100,11 @@ class ArtefactCache:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _get(self, name: str, compile_it: Callable[[], Awaitable[Compiled]]) -> Artefact:
-        if name in self._entries:
+        entry = self._entries.get(name)
+        if entry is not None and entry.expires > self._clock():
             self.hits += 1
             self._entries.move_to_end(name)
-            return self._entries[name].artefact
+            return entry.artefact
         task = self._compiling.get(name)
         if task is None:
             task = asyncio.create_task(self._compile(name, compile_it))
@@ -107,10 +116,7 @@ class ArtefactCache:
     async def _compile(self, name: str, compile_it: Callable[[], Awaitable[Compiled]]) -> Artefact:
         try:
             self.compilations += 1
-            compiled = await compile_it()
-            if compiled.program is None and not compiled.is_final:
-                return Artefact(None, compiled.output)
-            return self._store(name, compiled)
+            return self._store(name, await compile_it())
         finally:
             del self._compiling[name]
 
@@ -122,7 +128,11 @@ class ArtefactCache:
             path.chmod(0o555)
         artefact = Artefact(path, compiled.output)
         size = len(compiled.program or b"") + len(compiled.output) + _ENTRY_BYTES
-        self._entries[name] = _Entry(artefact, size)
+        if name in self._entries:  # it has expired, so it was a rejection and there is no file
+            self.bytes -= self._entries.pop(name).size
+        is_kept = compiled.is_final or compiled.program is not None
+        expires = math.inf if is_kept else self._clock() + _DOUBTFUL_S
+        self._entries[name] = _Entry(artefact, size, expires)
         self.bytes += size
         return artefact
 

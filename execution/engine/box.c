@@ -3,16 +3,16 @@
  *     engine -> box outer -> bwrap --as-pid-1 -> box init -> the program
  *
  * box outer [-j FILE]... [-G DIRECTORY] [-u UID] -- COMMAND...
- *     Joins cgroups, drops to UID and becomes COMMAND.
+ *     Joins cgroups, forbids core dumps, drops to UID and becomes COMMAND.
  *       -j  a cgroup v1 "tasks" file: "0" is written to it. ("tasks" moves this one thread; writing
  *           to "cgroup.procs" instead waits several milliseconds for an RCU grace period.)
  *       -G  a cgroup v2 directory: COMMAND is born in it (CLONE_INTO_CGROUP, which does not wait
  *           either), and box outer stays as its parent, dies with the engine, and takes it along.
  *
  * box init -s FD [options] -- PROGRAM...
- *     PID 1 of the sandbox: starts PROGRAM under its limits, watches, kills, and writes one line of
- *     JSON to FD once nothing else is alive. It cleans up with kill(-1), so it refuses to run
- *     anywhere but as PID 1 of a pid namespace.
+ *     PID 1 of the sandbox: starts PROGRAM under its limits, watches, kills, and writes two lines to
+ *     FD: "started" before PROGRAM may do anything, and its report, in JSON, once nothing else is
+ *     alive. It cleans up with kill(-1), so it refuses to run anywhere but as PID 1 of a pid namespace.
  *       -g FD      counter of the cgroup's CPU time (cpuacct.usage or cpu.stat); without it the
  *                  time and memory of the processes are summed from /proc
  *       -t, -w MS  CPU and wall time after which everything is killed (0: never)
@@ -52,6 +52,28 @@ static void die(const char *what) {
     _exit(120);
 }
 
+/* The number that is all of TEXT up to STOP or its end. */
+static int64_t number_before(char stop, const char *text) {
+    char *end;
+    errno = 0;
+    long long value = strtoll(text, &end, 10);
+    if (errno || end == text || (*end && *end != stop) || value < 0) {
+        errno = EINVAL;
+        die(text);
+    }
+    return value;
+}
+
+static int64_t number(const char *text) {
+    return number_before(0, text);
+}
+
+static char *copy_of(const char *text) {
+    char *copy = strdup(text);
+    if (!copy) die("strdup");
+    return copy;
+}
+
 /* ---- box outer -------------------------------------------------------------------------- */
 
 static void write_zero(const char *path) {
@@ -60,11 +82,20 @@ static void write_zero(const char *path) {
     close(fd);
 }
 
-static void drop_to(long uid) {
+static void drop_to(int64_t uid) {
     if (uid < 0) return;
+    gid_t gid = (gid_t)uid;
     if (setgroups(0, NULL)) die("setgroups");
-    if (setresgid(uid, uid, uid)) die("setresgid");
-    if (setresuid(uid, uid, uid)) die("setresuid");
+    if (setresgid(gid, gid, gid)) die("setresgid");
+    if (setresuid((uid_t)uid, (uid_t)uid, (uid_t)uid)) die("setresuid");
+}
+
+/* No core dumps of anything in the sandbox. Not 0: where core_pattern names a program of the host's,
+ * the kernel starts it whatever the limit is (core(5)), unless that is 1 (do_coredump() in
+ * fs/coredump.c); and a core file needs a page at least. The seccomp filter keeps it from being changed. */
+static void forbid_core_dumps(void) {
+    struct rlimit one = {1, 1}, none = {0, 0}; /* none: 1 is more than some start us with */
+    if (setrlimit(RLIMIT_CORE, &one) && setrlimit(RLIMIT_CORE, &none)) die("setrlimit");
 }
 
 static void die_with(pid_t parent) {
@@ -78,7 +109,7 @@ static void become(char **command) {
 }
 
 /* Returns in the child only; the parent waits for it and ends as it ended. */
-static void continue_in_cgroup(const char *directory, long uid) {
+static void continue_in_cgroup(const char *directory, int64_t uid) {
     pid_t engine = getppid();
     int fd = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0) die(directory);
@@ -114,17 +145,18 @@ static void continue_in_cgroup(const char *directory, long uid) {
 static int outer(int argc, char **argv) {
     const char *joins[MAX_JOINS], *directory = NULL;
     int option, count = 0;
-    long uid = -1;
+    int64_t uid = -1;
     while ((option = getopt(argc, argv, "+j:G:u:")) != -1) switch (option) {
         case 'j':
             if (count == MAX_JOINS) return 120;
             joins[count++] = optarg;
             break;
         case 'G': directory = optarg; break;
-        case 'u': uid = atol(optarg); break;
+        case 'u': uid = number(optarg); break;
         default: return 120;
         }
     if (!argv[optind]) return 120;
+    forbid_core_dumps();
     for (int i = 0; i < count; i++) write_zero(joins[i]);
     if (directory)
         continue_in_cgroup(directory, uid);
@@ -143,8 +175,7 @@ struct limit {
 
 static struct {
     int status_fd, cpu_fd, output_fd;
-    int64_t cpu_us, wall_us, output_bytes;
-    long rss_kib, inodes;
+    int64_t cpu_us, wall_us, output_bytes, rss_kib, inodes;
     char *output_path;
     struct limit limits[MAX_LIMITS];
     int limit_count;
@@ -156,8 +187,7 @@ static int resource_named(const char *name, size_t length) {
         int resource;
     } known[] = {{"cpu", RLIMIT_CPU},       {"data", RLIMIT_DATA},     {"stack", RLIMIT_STACK},
                  {"nproc", RLIMIT_NPROC},   {"fsize", RLIMIT_FSIZE},   {"nofile", RLIMIT_NOFILE},
-                 {"core", RLIMIT_CORE},     {"memlock", RLIMIT_MEMLOCK},
-                 {"msgqueue", RLIMIT_MSGQUEUE}};
+                 {"memlock", RLIMIT_MEMLOCK}, {"msgqueue", RLIMIT_MSGQUEUE}};
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (strlen(known[i].name) == length && !strncmp(known[i].name, name, length))
             return known[i].resource;
@@ -171,23 +201,23 @@ static void add_limit(const char *text) {
     limit->resource = resource_named(text, (size_t)(value - text));
     if (limit->resource < 0) _exit(120);
     const char *hard = strchr(value, ':');
-    limit->value.rlim_cur = strtoull(value + 1, NULL, 10);
-    limit->value.rlim_max = hard ? strtoull(hard + 1, NULL, 10) : limit->value.rlim_cur;
+    limit->value.rlim_cur = (rlim_t)number_before(':', value + 1);
+    limit->value.rlim_max = hard ? (rlim_t)number(hard + 1) : limit->value.rlim_cur;
 }
 
 static void read_init_options(int argc, char **argv) {
     int option;
     while ((option = getopt(argc, argv, "+s:g:t:w:m:i:l:o:f:b:")) != -1) switch (option) {
-        case 's': told.status_fd = atoi(optarg); break;
-        case 'g': told.cpu_fd = atoi(optarg); break;
-        case 't': told.cpu_us = atoll(optarg) * 1000; break;
-        case 'w': told.wall_us = atoll(optarg) * 1000; break;
-        case 'm': told.rss_kib = atol(optarg); break;
-        case 'i': told.inodes = atol(optarg); break;
+        case 's': told.status_fd = (int)number(optarg); break;
+        case 'g': told.cpu_fd = (int)number(optarg); break;
+        case 't': told.cpu_us = number(optarg) * 1000; break;
+        case 'w': told.wall_us = number(optarg) * 1000; break;
+        case 'm': told.rss_kib = number(optarg); break;
+        case 'i': told.inodes = number(optarg); break;
         case 'l': add_limit(optarg); break;
-        case 'o': told.output_fd = atoi(optarg); break;
-        case 'f': told.output_path = strdup(optarg); break;
-        case 'b': told.output_bytes = atoll(optarg); break;
+        case 'o': told.output_fd = (int)number(optarg); break;
+        case 'f': told.output_path = copy_of(optarg); break;
+        case 'b': told.output_bytes = number(optarg); break;
         default: _exit(120);
         }
     if (told.status_fd < 0 || !argv[optind]) _exit(120);
@@ -201,7 +231,7 @@ static char **take_command(int argc, char **argv) {
     int count = argc - optind;
     char **command = calloc((size_t)count + 1, sizeof *command);
     if (!command) die("calloc");
-    for (int i = 0; i < count; i++) command[i] = strdup(argv[optind + i]);
+    for (int i = 0; i < count; i++) command[i] = copy_of(argv[optind + i]);
     for (int i = 1; i < argc; i++) memset(argv[i], 0, strlen(argv[i]));
     return command;
 }
@@ -209,6 +239,7 @@ static char **take_command(int argc, char **argv) {
 /* ---- box init: measuring ----------------------------------------------------------------- */
 
 static int proc_fd = -1;
+static int is_blind; /* a measurement failed: the limits do not hold any more */
 
 static int64_t now_us(void) {
     struct timespec t;
@@ -219,7 +250,10 @@ static int64_t now_us(void) {
 static int64_t cgroup_cpu_us(void) {
     char text[512];
     ssize_t length = pread(told.cpu_fd, text, sizeof text - 1, 0);
-    if (length <= 0) return 0;
+    if (length <= 0) {
+        is_blind = 1;
+        return 0;
+    }
     text[length] = 0;
     const char *v2 = strstr(text, "usage_usec ");
     return v2 ? atoll(v2 + 11) : atoll(text) / 1000;
@@ -300,14 +334,18 @@ struct usage {
     long rss_kib;
 };
 
-/* CPU time and resident memory of everything in the sandbox but us, without a cgroup. */
+/* CPU time and resident memory of everything in the sandbox but us, without a cgroup. A process that
+ * cannot be read is gone; that the processes cannot be listed must never happen. */
 static struct usage sum_processes(void) {
     struct usage sum = {0, 0};
     int pids[MAX_SEEN], count = 0;
     long pages = 0;
     int fd = openat(proc_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *directory = fd < 0 ? NULL : fdopendir(fd);
-    if (!directory) return sum;
+    if (!directory) {
+        is_blind = 1;
+        return sum;
+    }
     for (struct dirent *entry; (entry = readdir(directory));) {
         int pid = atoi(entry->d_name);
         if (pid <= 1) continue;
@@ -341,6 +379,8 @@ static long inodes_used(void) {
 
 /* ---- box init: running ------------------------------------------------------------------- */
 
+static const char STARTED[] = "started\n";
+
 static void start_program(char **command, int error_fd) {
     for (int i = 1; i < 65; i++) signal(i, SIG_DFL);
     sigset_t none;
@@ -349,16 +389,18 @@ static void start_program(char **command, int error_fd) {
     setsid();
     for (int i = 0; i < told.limit_count; i++)
         if (setrlimit((__rlimit_resource_t)told.limits[i].resource, &told.limits[i].value))
-            goto failed;
+            die("setrlimit");
     prctl(PR_SET_DUMPABLE, 1);
     int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
     if (fd >= 0) { /* the OOM killer shall take the program, never us and our report */
-        if (write(fd, "1000", 4) != 4) goto failed;
+        if (write(fd, "1000", 4) != 4) die("oom_score_adj");
         close(fd);
     }
+    /* Everything that we were given is close-on-exec anyway: this is the second lock, and kernels
+     * before 5.11 do not have it. */
     syscall(SYS_close_range, 3U, ~0U, 4U /* CLOSE_RANGE_CLOEXEC */);
+    if (write(told.status_fd, STARTED, sizeof STARTED - 1) != sizeof STARTED - 1) die("status");
     execv(command[0], command);
-failed:;
     int error = errno;
     if (write(error_fd, &error, sizeof error) < 0) _exit(126);
     _exit(127);
@@ -366,6 +408,7 @@ failed:;
 
 /* The first limit that is broken, or NULL. */
 static const char *broken_limit(int64_t wall_us, struct usage usage) {
+    if (is_blind) return "blind";
     if (told.cpu_us && usage.cpu_us > told.cpu_us) return "cpu";
     if (told.wall_us && wall_us > told.wall_us) return "wall";
     if (told.rss_kib && usage.rss_kib > told.rss_kib) return "memory";
@@ -413,6 +456,7 @@ static int init(int argc, char **argv) {
     char **command = take_command(argc, argv);
     prctl(PR_SET_DUMPABLE, 0);
     proc_fd = open("/proc", O_PATH | O_CLOEXEC);
+    if (proc_fd < 0) die("/proc");
     int error_pipe[2];
     if (pipe2(error_pipe, O_CLOEXEC)) die("pipe");
     sigset_t child_signal;
@@ -459,6 +503,7 @@ static int init(int argc, char **argv) {
     if (told.cpu_fd >= 0) final_us = cgroup_cpu_us() - cpu_before;
     if (final_us > cpu_us) cpu_us = final_us;
     if (reaped.ru_maxrss > peak_kib) peak_kib = reaped.ru_maxrss;
+    if (is_blind) killed = "blind";
     int64_t copied = copy_output();
     dprintf(told.status_fd,
             "{\"exit\":%d,\"signal\":%d,\"exec_errno\":%d,\"killed\":\"%s\",\"cpu_us\":%lld,"

@@ -99,15 +99,14 @@ class CgroupsV1:
     def create(self, memory_kib: int, processes: int) -> Group:
         self._count += 1
         directories = {name: path / f"run-{self._count}" for name, path in self._parents.items()}
-        for directory in set(directories.values()):
-            directory.mkdir()
-        memory = directories["memory"]
-        limit = str(memory_kib * 1024)
-        _write(memory / "memory.limit_in_bytes", limit)
-        with contextlib.suppress(OSError):  # only kernels that account swap have it
-            _write(memory / "memory.memsw.limit_in_bytes", limit)
-        if "pids" in directories:
-            _write(directories["pids"] / "pids.max", str(processes + _EXTRA_PROCESSES))
+        with _fresh(set(directories.values())):
+            memory = directories["memory"]
+            limit = str(memory_kib * 1024)
+            _write(memory / "memory.limit_in_bytes", limit)
+            with contextlib.suppress(OSError):  # only kernels that account swap have it
+                _write(memory / "memory.memsw.limit_in_bytes", limit)
+            if "pids" in directories:
+                _write(directories["pids"] / "pids.max", str(processes + _EXTRA_PROCESSES))
         return _GroupV1(directories)
 
     def close(self) -> None:
@@ -152,12 +151,12 @@ class CgroupsV2:
     def create(self, memory_kib: int, processes: int) -> Group:
         self._count += 1
         directory = self._parent / f"run-{self._count}"
-        directory.mkdir()
-        _write(directory / "memory.max", str(memory_kib * 1024))
-        with contextlib.suppress(OSError):  # only kernels that account swap have it
-            _write(directory / "memory.swap.max", "0")
-        with contextlib.suppress(OSError):  # RLIMIT_NPROC holds where the controller is missing
-            _write(directory / "pids.max", str(processes + _EXTRA_PROCESSES))
+        with _fresh({directory}):
+            _write(directory / "memory.max", str(memory_kib * 1024))
+            with contextlib.suppress(OSError):  # only kernels that account swap have it
+                _write(directory / "memory.swap.max", "0")
+            with contextlib.suppress(OSError):  # RLIMIT_NPROC holds where the controller is missing
+                _write(directory / "pids.max", str(processes + _EXTRA_PROCESSES))
         return _GroupV2(directory)
 
     def close(self) -> None:
@@ -196,6 +195,8 @@ def prepare_v1(name: str) -> CgroupsV1 | None:
         for parent in set(parents.values()):
             _remove_parent(parent)
         return None
+    with contextlib.suppress(OSError):  # for kernels that do not account swap; runs' groups inherit it
+        _write(parents["memory"] / "memory.swappiness", "0")
     return CgroupsV1(parents)
 
 
@@ -301,6 +302,20 @@ def _first_parent(places: Iterator[Path] | list[Path], name: str) -> Path | None
         if os.access(parent / "cgroup.procs", os.W_OK):
             return parent
     return None
+
+
+@contextlib.contextmanager
+def _fresh(directories: set[Path]) -> Iterator[None]:
+    """Make groups; they go again when one of them, or what is done with them, fails."""
+    try:
+        for directory in directories:
+            directory.mkdir()
+        yield
+    except OSError:
+        for directory in directories:
+            with contextlib.suppress(OSError):
+                directory.rmdir()
+        raise
 
 
 def _remove_parent(parent: Path) -> None:

@@ -23,6 +23,7 @@ from . import boxbuild, rundir
 from .artefacts import ArtefactCache
 from .cgroups import Cgroups, NoCgroups, prepare_v1, prepare_v2
 from .config import MAX_SLOTS, EngineConfig
+from .connections import uvicorn_options
 from .problems import Problem
 from .queue import Slots, SubmissionQueue
 from .requirements import find, problems
@@ -219,7 +220,7 @@ async def _serve(parts: Parts, listener: socket.socket, say: Say) -> None:
             server_header=False,
             lifespan="off",
             timeout_graceful_shutdown=1,
-            timeout_keep_alive=75,
+            **uvicorn_options(),
         ),
         announce,
     )

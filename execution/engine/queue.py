@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import logging
 import time
 import uuid
 from collections import OrderedDict
@@ -21,6 +22,10 @@ from datetime import UTC, datetime
 from . import config
 from .parameters import Parameters
 from .verdict import IN_QUEUE, INTERNAL_ERROR, PROCESSING, Judge, Result
+
+logger = logging.getLogger(__name__)
+
+_STOPPED = Result(INTERNAL_ERROR, message="The engine was stopped.")
 
 
 class Full(Exception):
@@ -100,7 +105,7 @@ class SubmissionQueue:
         self._unfinished[submission.token] = submission
         task = asyncio.create_task(self._work_on(submission, client))
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._ended)
         return submission
 
     def get(self, token: str) -> Submission | None:
@@ -119,13 +124,25 @@ class SubmissionQueue:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         for submission in list(self._unfinished.values()):
-            self._finish(submission, Result(INTERNAL_ERROR, message="The engine was stopped."))
+            self._finish(submission, _STOPPED)
 
     async def _work_on(self, submission: Submission, client: str) -> None:
         def started() -> None:
             submission.status = PROCESSING
 
-        self._finish(submission, await self._judge.judge(submission.parameters, client, started))
+        result = Result(INTERNAL_ERROR, message="The engine failed.")
+        try:
+            result = await self._judge.judge(submission.parameters, client, started)
+        except asyncio.CancelledError:
+            result = _STOPPED
+            raise
+        finally:  # whatever went wrong: nobody shall wait for ever
+            self._finish(submission, result)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            logger.error("engine: judging failed", exc_info=error)
 
     def _finish(self, submission: Submission, result: Result) -> None:
         submission.result, submission.status = result, result.status

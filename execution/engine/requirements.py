@@ -8,11 +8,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 from . import seccomp
 
 _PLACES = ("/usr/bin", "/usr/local/bin", "/bin")
 _PROBE_UID = 60099
+_PLATFORM = Path(__file__).resolve().parents[2]
 
 
 def find(*names: str) -> tuple[str, ...]:
@@ -31,6 +33,11 @@ def problems() -> list[str]:
     if not sys.platform.startswith("linux") or not seccomp.supports(machine):
         return [f"The engine needs Linux on x86_64 or aarch64; this is {sys.platform} on {machine}."]
     found = []
+    if _PLATFORM.is_relative_to("/usr"):
+        found.append(
+            f"The platform lies in {_PLATFORM}, and programs can read everything below /usr: "
+            "move it elsewhere, e.g. to /srv."
+        )
     if not find("bwrap"):
         found.append("bubblewrap (bwrap) is missing: install it, e.g. apt-get install bubblewrap.")
     if not find("gcc", "cc", "clang"):

@@ -20,7 +20,8 @@ import json
 import logging
 import os
 import signal
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -42,6 +43,9 @@ _DEVICES = ("null", "zero", "full", "random", "urandom")
 # Without a memory cgroup, what sockets and pipes buffer is only bounded by these.
 _UNCOUNTED_FILES, _COUNTED_FILES = 64, 256
 _UNCOUNTED_PROCESSES = 32
+
+_STARTED, _BLIND = b"started\n", "blind"
+"""box init's first line, and why it kills when it cannot measure."""
 
 _SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
 
@@ -114,7 +118,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class _Report:
-    """box init's line."""
+    """box init's last line."""
 
     exit: int
     signal: int
@@ -147,15 +151,15 @@ class _Channels:
                 opened.callback(os.close, descriptor)
                 return descriptor
 
+            status, status_writer = map(keep, os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK))
             stdout = keep(_output_file("stdout"))
-            status, status_writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
             yield cls(
                 stdin=keep(_sealed_file("stdin", job.stdin)),
                 stdout=stdout,
                 stderr=stdout if job.merge_stderr else keep(_output_file("stderr")),
                 collected=keep(_output_file("collected")),
-                status=keep(status),
-                status_writer=keep(status_writer),
+                status=status,
+                status_writer=status_writer,
             )
 
 
@@ -183,9 +187,11 @@ class Sandbox:
             raise SandboxFailed(f"no cgroup: {error}") from error
         try:
             with _Channels.open(job) as channels:
+                started = time.monotonic()
                 pid = self._spawn(job, slot, group, channels)
                 await _wait_for(pid, job.limits.wall_ms / 1000 + _BACKSTOP_S)
-                return _outcome(job, channels, group.usage())
+                wall_us = round(1_000_000 * (time.monotonic() - started))
+                return _outcome(job, channels, group.usage(), wall_us)
         except OSError as error:
             raise SandboxFailed(str(error)) from error
         finally:
@@ -242,7 +248,6 @@ class Sandbox:
         resources = {
             "nproc": processes + 1,  # box init is one of them
             "fsize": limits.file_bytes + 1,  # one more, to tell "exactly full" from "cut off"
-            "core": 0,
             "stack": limits.stack_kib * 1024,
             "nofile": _COUNTED_FILES if counted else _UNCOUNTED_FILES,
             "memlock": 65536,
@@ -309,20 +314,31 @@ _ROOT_DIRECTORIES = _root_directories()
 def _sealed_file(name: str, data: bytes) -> int:
     """An anonymous file of `data` that everybody may read and nobody can change, at its start."""
     descriptor = os.memfd_create(name, os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-    os.fchmod(descriptor, 0o444)
-    rest = memoryview(data)
-    while rest:
-        rest = rest[os.write(descriptor, rest) :]
-    os.lseek(descriptor, 0, os.SEEK_SET)
-    fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, _SEALS)
+    with _closed_on_failure(descriptor):
+        os.fchmod(descriptor, 0o444)
+        rest = memoryview(data)
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, _SEALS)
     return descriptor
 
 
 def _output_file(name: str) -> int:
     """An anonymous file that the sandbox's user may open again, as /dev/stdout."""
     descriptor = os.memfd_create(name, os.MFD_CLOEXEC)
-    os.fchmod(descriptor, 0o666)
+    with _closed_on_failure(descriptor):
+        os.fchmod(descriptor, 0o666)
     return descriptor
+
+
+@contextlib.contextmanager
+def _closed_on_failure(descriptor: int) -> Iterator[None]:
+    try:
+        yield
+    except OSError:
+        os.close(descriptor)
+        raise
 
 
 def _read_output(descriptor: int, limit: int) -> tuple[bytes, bool]:
@@ -332,31 +348,46 @@ def _read_output(descriptor: int, limit: int) -> tuple[bytes, bool]:
 
 
 async def _wait_for(pid: int, timeout_s: float) -> None:
-    """Wait until `pid`, our child, has ended; kill it after `timeout_s`, or when we are cancelled."""
-    loop = asyncio.get_running_loop()
-    descriptor = os.pidfd_open(pid)
+    """Wait until `pid`, our child, has ended; kill it after `timeout_s`, or when we cannot wait."""
     ended = asyncio.Event()
-    loop.add_reader(descriptor, ended.set)
     try:
-        async with asyncio.timeout(timeout_s):
-            await ended.wait()
+        with _when_it_ends(pid, ended.set):
+            async with asyncio.timeout(timeout_s):
+                await ended.wait()
     except TimeoutError:
         logger.error("sandbox: killed by the engine after %.1f s of wall time", timeout_s)
     finally:
-        loop.remove_reader(descriptor)
-        os.close(descriptor)
         if not ended.is_set():
             os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
 
 
-def _outcome(job: Job, channels: _Channels, usage: Usage) -> Outcome:
-    """What happened, once bwrap has ended. Raises SandboxFailed if box init could not tell."""
-    report = _read_report(channels.status)
+@contextlib.contextmanager
+def _when_it_ends(pid: int, act: Callable[[], None]) -> Iterator[None]:
+    loop = asyncio.get_running_loop()
+    descriptor = os.pidfd_open(pid)
+    loop.add_reader(descriptor, act)
+    try:
+        yield
+    finally:
+        loop.remove_reader(descriptor)
+        os.close(descriptor)
+
+
+def _outcome(job: Job, channels: _Channels, usage: Usage, wall_us: int) -> Outcome:
+    """What happened, once bwrap has ended after `wall_us`.
+
+    Raises SandboxFailed if the program was never started (unless the limit was too small even for
+    the sandbox's own memory), or not measured.
+    """
+    is_started, report = _read_status(channels.status)
     if report is None:
-        if usage.oom_kills:
-            return _died_of_memory(job)
-        raise SandboxFailed(_complaint(channels.stderr))
+        if not is_started and not usage.oom_kills:
+            raise SandboxFailed(_complaint(channels.stderr))
+        logger.error("sandbox: a program was killed together with what surrounds it")
+        report = _killed_with_everything(job, wall_us)
+    if report.killed == _BLIND:
+        raise SandboxFailed("what the program used could not be measured")
     limit = job.limits.file_bytes
     stdout, stdout_truncated = _read_output(channels.stdout, limit)
     stderr, stderr_truncated = b"", False
@@ -386,38 +417,36 @@ def _memory_kib(job: Job, report: _Report, usage: Usage) -> int:
     return usage.memory_kib if usage.memory_kib is not None else report.peak_kib
 
 
-def _read_report(status: int) -> _Report | None:
-    """box init's report; None if it could not write one.
+def _read_status(status: int) -> tuple[bool, _Report | None]:
+    """Whether the program was started, and box init's report if it lived to write one.
 
     Comes after the wait for bwrap: what is to be read is there, or never will be.
     """
     try:
-        line = os.read(status, 4096)
+        said = os.read(status, 4096)
     except BlockingIOError:
-        return None
-    return _Report(**json.loads(line)) if line.endswith(b"\n") else None
+        return False, None
+    _, _, report = said.partition(_STARTED)
+    return said.startswith(_STARTED), _Report(**json.loads(report)) if report.endswith(b"\n") else None
 
 
-def _died_of_memory(job: Job) -> Outcome:
-    """The limit was too small even for the sandbox's own start."""
-    return Outcome(
-        exit_code=0,
+def _killed_with_everything(job: Job, wall_us: int) -> _Report:
+    """In place of box init's report, when SIGKILL took it and the program at once.
+
+    By the engine after too much wall time, or by the kernel for want of memory; nobody inside can.
+    """
+    return _Report(
+        exit=0,
         signal=signal.SIGKILL,
         exec_errno=0,
-        killed=None,
-        oom=True,
-        cpu_ms=0.0,
-        wall_ms=0.0,
-        memory_kib=job.limits.memory_kib,
-        stdout=b"",
-        stderr=b"",
-        stdout_truncated=False,
-        stderr_truncated=False,
-        collected=None,
+        killed=Killed.WALL.value if wall_us > 1000 * job.limits.wall_ms else "",
+        cpu_us=0,
+        wall_us=wall_us,
+        peak_kib=0,
+        copied=-1,
     )
 
 
 def _complaint(stderr: int) -> str:
-    """What bwrap or box said; never what a program wrote."""
-    first = os.pread(stderr, 300, 0).partition(b"\n")[0].decode(errors="replace")
-    return first if first.startswith(("bwrap:", "box")) else "no report"
+    """What bwrap or box said; to be asked only if no program can have written there."""
+    return os.pread(stderr, 300, 0).partition(b"\n")[0].decode(errors="replace") or "no report"

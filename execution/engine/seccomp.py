@@ -13,18 +13,15 @@ from dataclasses import dataclass
 _LOAD, _JUMP_EQUAL, _JUMP_GREATER_EQUAL, _JUMP_SET, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 _ALLOW, _ERRNO, _KILL_PROCESS = 0x7FFF0000, 0x00050000, 0x80000000
 
-# Offsets in struct seccomp_data; the arguments' low words, on little-endian machines.
+# Offsets in struct seccomp_data; the arguments' low words, on little-endian machines. (What is
+# judged below are ints, of which the kernel does not look at the high word either.)
 _NUMBER, _ARCHITECTURE, _ARGUMENT_0, _ARGUMENT_1 = 0, 4, 16, 24
 
 _NAMESPACE_FLAGS = 0x7E020000
 """CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID and NEWNET."""
 
-_SOCKET_FAMILIES = (1, 2, 10)
-"""UNIX, INET and INET6, within the sandbox's own empty network namespace."""
-
-_TIOCSTI, _TIOCLINUX = 0x5412, 0x541C
-
 _X32_BIT = 0x40000000
+_AF_UNIX, _RLIMIT_CORE, _TIOCSTI, _TIOCLINUX = 1, 4, 0x5412, 0x541C
 
 
 @dataclass(frozen=True)
@@ -32,14 +29,11 @@ class _Machine:
     audit: int
     column: int
     """Which number of each pair below is this machine's."""
-    clone: int
-    socket: int
-    ioctl: int
 
 
 _MACHINES = {
-    "x86_64": _Machine(audit=0xC000003E, column=0, clone=56, socket=41, ioctl=16),
-    "aarch64": _Machine(audit=0xC00000B7, column=1, clone=220, socket=198, ioctl=29),
+    "x86_64": _Machine(audit=0xC000003E, column=0),
+    "aarch64": _Machine(audit=0xC00000B7, column=1),
 }
 
 # name: (x86_64, aarch64); None where the call does not exist.
@@ -51,6 +45,12 @@ _DENIED: dict[str, tuple[int, int | None]] = {
     "process_madvise": (440, 440),
     "kcmp": (312, 272),
     "pidfd_getfd": (438, 438),
+    # box init, which has the program's uid: it must stay as quick as it is
+    "setpriority": (141, 140),
+    "sched_setparam": (142, 118),
+    "sched_setscheduler": (144, 119),
+    "sched_setattr": (314, 274),
+    "ioprio_set": (251, 30),
     # keys outlive the sandbox
     "add_key": (248, 217),
     "request_key": (249, 218),
@@ -63,6 +63,7 @@ _DENIED: dict[str, tuple[int, int | None]] = {
     "unshare": (272, 97),
     "setns": (308, 268),
     "open_tree": (428, 428),
+    "open_tree_attr": (467, 467),
     "move_mount": (429, 429),
     "fsopen": (430, 430),
     "fsconfig": (431, 431),
@@ -110,7 +111,12 @@ _DENIED: dict[str, tuple[int, int | None]] = {
     "sethostname": (170, 161),
     "setdomainname": (171, 162),
     "vhangup": (153, 58),
+    "sync": (162, 81),
+    "syncfs": (306, 267),
+    # locks on /usr and /dev, which all runs and the host share
+    "flock": (73, 32),
     # kernel memory that no cgroup counts
+    "io_setup": (206, 0),
     "shmget": (29, 194),
     "msgget": (68, 186),
     "semget": (64, 190),
@@ -120,6 +126,41 @@ _DENIED: dict[str, tuple[int, int | None]] = {
 # Answered with ENOSYS, after which the C library falls back to a call the filter can judge.
 _ABSENT = {"clone3": (435, 435)}
 _ABSENT_WITHOUT_MEMORY_CGROUP = {"memfd_create": (319, 279)}
+
+
+@dataclass(frozen=True)
+class _Rule:
+    """A call that one of its arguments makes a forbidden one."""
+
+    numbers: tuple[int, int]
+    """As in _DENIED."""
+    argument: int
+    test: int
+    value: int
+    error: int = errno.EPERM
+    is_denied_if: bool = True
+    """The test's result with which the call is denied."""
+
+
+_CLONE, _IOCTL, _PRLIMIT64 = (56, 220), (16, 29), (302, 261)
+
+_RULES = (
+    _Rule(_CLONE, _ARGUMENT_0, _JUMP_SET, _NAMESPACE_FLAGS),
+    # No network, not even the sandbox's own: no memory cgroup of version 1 counts what TCP buffers.
+    *(
+        _Rule(numbers, _ARGUMENT_0, _JUMP_EQUAL, _AF_UNIX, errno.EAFNOSUPPORT, is_denied_if=False)
+        for numbers in ((41, 198), (53, 199))  # socket, socketpair
+    ),
+    _Rule(_IOCTL, _ARGUMENT_1, _JUMP_EQUAL, _TIOCSTI),
+    _Rule(_IOCTL, _ARGUMENT_1, _JUMP_EQUAL, _TIOCLINUX),
+    # Limits are a process' own business, which is how the C library asks, not box init's.
+    _Rule(_PRLIMIT64, _ARGUMENT_0, _JUMP_EQUAL, 0, is_denied_if=False),
+    # Its own core limit neither: see forbid_core_dumps() in box.c.
+    _Rule(_PRLIMIT64, _ARGUMENT_1, _JUMP_EQUAL, _RLIMIT_CORE),
+    _Rule((160, 164), _ARGUMENT_0, _JUMP_EQUAL, _RLIMIT_CORE),  # setrlimit
+    # Threads' own numbers must pass (pthread_setaffinity_np), box init's must not.
+    _Rule((203, 122), _ARGUMENT_0, _JUMP_EQUAL, 1),  # sched_setaffinity
+)
 
 
 def supports(machine: str) -> bool:
@@ -153,20 +194,11 @@ def program(machine: str, *, memory_is_counted: bool) -> bytes:
         if number is not None:
             add(_JUMP_EQUAL, number, 0, 1)
             add(_RETURN, _ERRNO | errno.EPERM)
-    add(_JUMP_EQUAL, this.clone, 0, 4)
-    add(_LOAD, _ARGUMENT_0)
-    add(_JUMP_SET, _NAMESPACE_FLAGS, 0, 1)
-    add(_RETURN, _ERRNO | errno.EPERM)
-    add(_RETURN, _ALLOW)
-    add(_JUMP_EQUAL, this.socket, 0, 2 + len(_SOCKET_FAMILIES))
-    add(_LOAD, _ARGUMENT_0)
-    for position, family in enumerate(_SOCKET_FAMILIES):
-        add(_JUMP_EQUAL, family, len(_SOCKET_FAMILIES) - position, 0)
-    add(_RETURN, _ERRNO | errno.EAFNOSUPPORT)
-    add(_JUMP_EQUAL, this.ioctl, 0, 4)
-    add(_LOAD, _ARGUMENT_1)
-    add(_JUMP_EQUAL, _TIOCSTI, 1, 0)
-    add(_JUMP_EQUAL, _TIOCLINUX, 0, 1)
-    add(_RETURN, _ERRNO | errno.EPERM)
+    for rule in _RULES:
+        add(_JUMP_EQUAL, rule.numbers[this.column], 0, 4)
+        add(_LOAD, rule.argument)
+        add(rule.test, rule.value, *((0, 1) if rule.is_denied_if else (1, 0)))
+        add(_RETURN, _ERRNO | rule.error)
+        add(_LOAD, _NUMBER)
     add(_RETURN, _ALLOW)
     return b"".join(struct.pack("=HBBI", *instruction) for instruction in code)

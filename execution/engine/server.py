@@ -7,27 +7,29 @@ are empty unless JSON is asked for. Nothing a client sends is a 500. `GET /engin
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from . import config, wire
 from .artefacts import ArtefactCache
-from .parameters import Invalid, NotUtf8, parse
+from .parameters import Invalid, NotUtf8, Parameters, parse
 from .queue import Full, Slots, Submission, SubmissionQueue, client_name
 from .representation import UnknownFields, chosen_fields, represent
 from .toolchain import Language
 from .verdict import IN_QUEUE, PROCESSING, STATUSES
 
 _AUTH_HEADER = "X-Auth-Token"
+_JSON = "application/json; charset=utf-8"
 _NOT_TEXT = "cannot be converted to UTF-8, use base64_encoded=true query parameter"
 _ONE_NOT_TEXT = f"some attributes for this submission {_NOT_TEXT}"
 _SOME_NOT_TEXT = f"some attributes for one or more submissions {_NOT_TEXT}"
@@ -76,9 +78,7 @@ def application(parts: Parts) -> Starlette:
     def route(path: str, method: str, handler: _Handler) -> Route:
         async def endpoint(request: Request) -> Response:
             try:
-                parameters = await _read_parameters(request)
-                call = _let_in(parts.config.auth_tokens, request, parameters)
-                return await handler(parts, call)
+                return await handler(parts, await _let_in(parts.config.auth_tokens, request))
             except UnknownFields as error:
                 return _refusal(400, f"invalid fields: [{', '.join(error.names)}]")
             except Full:
@@ -141,18 +141,20 @@ async def _create_batch(parts: Parts, call: _Call) -> Response:
     if refusal := _wrong_batch_size(items):
         return refusal
     parts.queue.check_room(len(items))
-    answers: list[dict[str, object]] = []
-    accepted = 0
-    for item in items:
-        body = item if isinstance(item, dict) else {}
-        try:
-            parameters = parse(body, parts.languages, is_base64=call.is_base64)
-        except Invalid as error:
-            answers.append(dict(error.errors))
-            continue
-        accepted += 1
-        answers.append({"token": parts.queue.add(parameters, call.client).token})
-    return _json(answers, 201 if accepted else 422)
+    parsed = [_parsed_item(parts, call, item) for item in items]  # all, before the first is queued
+    answers = [
+        dict(it.errors) if isinstance(it, Invalid) else {"token": parts.queue.add(it, call.client).token}
+        for it in parsed
+    ]
+    return _json(answers, 422 if all(isinstance(it, Invalid) for it in parsed) else 201)
+
+
+def _parsed_item(parts: Parts, call: _Call, item: object) -> Parameters | Invalid:
+    body = item if isinstance(item, dict) else {}
+    try:
+        return parse(body, parts.languages, is_base64=call.is_base64)
+    except Invalid as error:
+        return error
 
 
 async def _show(parts: Parts, call: _Call) -> Response:
@@ -170,12 +172,21 @@ async def _show_batch(parts: Parts, call: _Call) -> Response:
     if refusal := _wrong_batch_size(tokens):
         return refusal
     fields = call.fields
-    found = [parts.queue.get(token) for token in tokens]
-    try:
-        shown = [it and represent(it, fields, is_base64=call.is_base64) for it in found]
-    except wire.NotText:
-        return _refusal(400, _SOME_NOT_TEXT)
-    return _json({"submissions": shown})
+    shown: dict[str, bytes] = {}
+    for token in dict.fromkeys(tokens):
+        it = parts.queue.get(token)
+        try:
+            shown[token] = _dumped(it and represent(it, fields, is_base64=call.is_base64)).encode()
+        except wire.NotText:
+            return _refusal(400, _SOME_NOT_TEXT)
+        await asyncio.sleep(0)  # each may be many megabytes: let others have their turn
+
+    async def pieces() -> AsyncIterator[bytes]:  # never all in one piece of memory
+        for position, token in enumerate(tokens):
+            yield (b"," if position else b'{"submissions":[') + shown[token]
+        yield b"]}"
+
+    return StreamingResponse(pieces(), media_type=_JSON)
 
 
 async def _delete(parts: Parts, call: _Call) -> Response:
@@ -298,13 +309,40 @@ async def _engine(parts: Parts, call: _Call) -> Response:
 # --- Requests and answers -------------------------------------------------------------------------
 
 
-async def _read_parameters(request: Request) -> dict[str, object]:
+async def _let_in(tokens: tuple[str, ...], request: Request) -> _Call:
+    """The call, if it carries an accepted token as header, query or body parameter; else a 401.
+
+    Before a token was seen, no more of the body is read than it takes to find one there.
+    """
+    given: object = request.headers.get(_AUTH_HEADER) or request.query_params.get(_AUTH_HEADER)
+    if not tokens:
+        return _Call(await _read_parameters(request), "", request.headers, request.path_params)
+    if given:
+        client = _client(tokens, given)
+        parameters = await _read_parameters(request)
+    else:
+        parameters = await _read_parameters(request, config.MAX_BODY_BYTES_TO_FIND_A_TOKEN)
+        client = _client(tokens, parameters.get(_AUTH_HEADER))
+    return _Call(parameters, client, request.headers, request.path_params)
+
+
+def _client(tokens: tuple[str, ...], given: object) -> str:
+    """The name of the client that shows the token `given`; a 401 if it is none of `tokens`."""
+    token = given if isinstance(given, str) else ""
+    secret = token.encode("utf-8", "surrogatepass")
+    if not any(hmac.compare_digest(secret, accepted.encode()) for accepted in tokens):
+        raise HTTPException(401)
+    return client_name(token)
+
+
+async def _read_parameters(request: Request, max_bytes: int = config.MAX_BODY_BYTES) -> dict[str, object]:
     """The parameters of the query and of a JSON or form body, as Rails merges them.
 
-    Raises HTTPException for a body that is too large, not UTF-8, or not JSON though it says so.
+    Raises HTTPException for a body that is too large, too slow, not UTF-8, or not JSON though it
+    says so.
     """
     parameters: dict[str, object] = dict(request.query_params)
-    body = await _read_body(request)
+    body = await _read_body(request, max_bytes)
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "application/json" and body:
         parsed = _parse_json(body)
@@ -314,19 +352,27 @@ async def _read_parameters(request: Request) -> dict[str, object]:
     return parameters
 
 
-async def _read_body(request: Request) -> bytes:
+async def _read_body(request: Request, max_bytes: int) -> bytes:
     announced = request.headers.get("content-length", "0")
-    if announced.isdecimal() and int(announced[:20]) > config.MAX_BODY_BYTES:
-        raise HTTPException(413)
+    if announced.isdecimal() and int(announced[:20]) > max_bytes:
+        raise _too_large(max_bytes)
     body = bytearray()
     try:
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > config.MAX_BODY_BYTES:
-                raise HTTPException(413)
+        async with asyncio.timeout(config.BODY_SECONDS):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > max_bytes:
+                    raise _too_large(max_bytes)
     except ClientDisconnect as error:
         raise HTTPException(400) from error
+    except TimeoutError as error:
+        raise HTTPException(408) from error
     return bytes(body)
+
+
+def _too_large(max_bytes: int) -> HTTPException:
+    """A 401 for a body that is only too large for somebody without a token."""
+    return HTTPException(413 if max_bytes == config.MAX_BODY_BYTES else 401)
 
 
 def _parse_json(body: bytes) -> object:
@@ -341,20 +387,12 @@ def _parse_json(body: bytes) -> object:
 
 def _parse_form(body: bytes) -> dict[str, object]:
     try:
-        return dict(parse_qsl(body.decode(), keep_blank_values=True, errors="strict"))
+        fields = parse_qsl(
+            body.decode(), keep_blank_values=True, errors="strict", max_num_fields=config.MAX_FORM_FIELDS
+        )
     except ValueError as error:
         raise HTTPException(400) from error
-
-
-def _let_in(tokens: tuple[str, ...], request: Request, parameters: Mapping[str, object]) -> _Call:
-    """The call, if it carries an accepted token as header, query or body parameter; else a 401."""
-    given = request.headers.get(_AUTH_HEADER) or parameters.get(_AUTH_HEADER)
-    token = given if isinstance(given, str) else ""
-    secret = token.encode("utf-8", "surrogatepass")
-    if tokens and not any(hmac.compare_digest(secret, accepted.encode()) for accepted in tokens):
-        raise HTTPException(401)
-    client = client_name(token) if tokens else ""
-    return _Call(parameters, client, request.headers, request.path_params)
+    return dict(fields)
 
 
 async def _framework_error(request: Request, error: Exception) -> Response:
@@ -363,7 +401,7 @@ async def _framework_error(request: Request, error: Exception) -> Response:
     if status == 401:
         return Response(status_code=401, media_type="text/html")
     status = 404 if status == 405 else status
-    texts = {400: "Bad Request", 404: "Not Found", 413: "Payload Too Large"}
+    texts = {400: "Bad Request", 404: "Not Found", 408: "Request Timeout", 413: "Payload Too Large"}
     accepts = request.headers.get("accept", "")
     if "application/json" in accepts or request.url.path.endswith(".json"):
         return _json({"status": status, "error": texts.get(status, "Error")}, status)
@@ -371,8 +409,11 @@ async def _framework_error(request: Request, error: Exception) -> Response:
 
 
 def _json(content: object, status: int = 200) -> Response:
-    text = json.dumps(content, ensure_ascii=True, separators=(",", ":"))
-    return Response(text, status, media_type="application/json; charset=utf-8")
+    return Response(_dumped(content), status, media_type=_JSON)
+
+
+def _dumped(content: object) -> str:
+    return json.dumps(content, ensure_ascii=True, separators=(",", ":"))
 
 
 def _refusal(status: int, message: str) -> Response:

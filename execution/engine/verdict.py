@@ -11,6 +11,8 @@ Judge0 has no status for memory or output limits; `Facts` says them exactly, bes
 
 from __future__ import annotations
 
+import asyncio
+import io
 import signal
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
@@ -98,7 +100,7 @@ class Judge:
     async def judge(self, parameters: Parameters, client: str, started: Callable[[], None]) -> Result:
         """Judge one submission of `client`; `started` is called when it no longer only waits.
 
-        Never fails: trouble with the sandbox is the result "internal error".
+        Trouble with the sandbox, and what the operating system refuses, is the result "internal error".
         """
         try:
             if not parameters.language.is_compiled:
@@ -142,7 +144,8 @@ class Judge:
             async with self._run_slot() as slot:
                 started()
                 outcome = await self._sandbox.run(job, slot)
-            results.append(_result(parameters, outcome, compile_output))
+            # Comparing millions of lines takes seconds, in which others shall be answered.
+            results.append(await asyncio.to_thread(_result, parameters, outcome, compile_output))
             if results[-1].status != ACCEPTED:
                 break
         return _average(results)
@@ -251,12 +254,18 @@ def _killed(outcome: Outcome, *, is_over_cpu: bool, is_over_wall: bool) -> str |
 
 
 def _same(expected: bytes, stdout: bytes) -> bool:
-    """Judge0's comparison, in which an empty output equals nothing, not even nothing."""
-    return bool(stdout) and _normalized(expected) == _normalized(stdout)
+    """Judge0's comparison: blanks at the ends of lines and of the whole do not count, and an empty
+    output equals nothing, not even nothing.
 
-
-def _normalized(text: bytes) -> bytes:
-    return b"\n".join(line.rstrip(_TRIMMED) for line in text.split(b"\n")).rstrip(_TRIMMED)
+    Looks no further than the first line that differs, so a program's output cannot make it slow.
+    """
+    if not stdout:
+        return False
+    expected, stdout = expected.rstrip(_TRIMMED) + b"\n", stdout.rstrip(_TRIMMED) + b"\n"
+    return expected.count(b"\n") == stdout.count(b"\n") and all(
+        ours.rstrip(_TRIMMED) == theirs.rstrip(_TRIMMED)
+        for ours, theirs in zip(io.BytesIO(expected), io.BytesIO(stdout), strict=True)
+    )
 
 
 def _average(results: list[Result]) -> Result:

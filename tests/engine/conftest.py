@@ -13,7 +13,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -72,7 +72,13 @@ class Engine:
 @contextlib.contextmanager
 def started_engine(**environment: str) -> Iterator[Engine]:
     """An engine on a free port, stopped at the end."""
-    process = start_process("--port", "0", **environment)
+    with ready(start_process("--port", "0", **environment)) as engine:
+        yield engine
+
+
+@contextlib.contextmanager
+def ready(process: subprocess.Popen[bytes]) -> Iterator[Engine]:
+    """The engine that was started as `process`, once it listens; stopped at the end."""
     try:
         announcement = _read_announcement(process)
         found = re.search(r"listening on (http://\S+),", announcement)
@@ -111,6 +117,21 @@ def _read_announcement(process: subprocess.Popen[bytes]) -> str:
 def engine() -> Iterator[Engine]:
     with started_engine(ENGINE_AUTH_TOKEN="", ENGINE_SLOTS="2") as running:
         yield running
+
+
+def memory_growth_kib(engine: Engine, act: Callable[[], object]) -> int:
+    """How far the engine's resident memory rises while `act` is done."""
+    process = Path("/proc", str(engine.process.pid))
+
+    def status(name: str) -> int:
+        found = re.search(rf"{name}:\s+(\d+) kB", (process / "status").read_text())
+        assert found
+        return int(found[1])
+
+    (process / "clear_refs").write_text("5")  # VmHWM begins anew (proc(5))
+    before = status("VmRSS")
+    act()
+    return status("VmHWM") - before
 
 
 def wait_until(condition: Any, seconds: float = 10.0) -> None:

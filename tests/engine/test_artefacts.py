@@ -60,15 +60,20 @@ def test_what_is_in_use_stays(tmp_path):
     asyncio.run(story())
 
 
-def test_a_rejection_is_kept_unless_it_might_not_happen_again(tmp_path):
+def test_a_rejection_is_kept_but_only_for_a_minute_if_it_might_not_happen_again(tmp_path):
     async def story() -> None:
-        cache = ArtefactCache(tmp_path, 10_000)
+        now = 1000.0
+        cache = ArtefactCache(tmp_path, 10_000, clock=lambda: now)
+        wrong, slow = Compiled(None, b"error"), Compiled(None, b"too slow", is_final=False)
         for _ in range(2):
-            assert await use(cache, "wrong", Compiled(None, b"error")) is None
-        assert cache.compilations == 1
-        for _ in range(2):
-            await use(cache, "slow", Compiled(None, b"too slow", is_final=False))
-        assert cache.compilations == 3
+            await use(cache, "wrong", wrong)
+            await use(cache, "slow", slow)
+        assert cache.compilations == 2
+        size = cache.bytes
+        now += 61
+        await use(cache, "wrong", wrong)
+        await use(cache, "slow", slow)
+        assert (cache.compilations, cache.bytes, len(cache)) == (3, size, 2)
 
     asyncio.run(story())
 

@@ -160,7 +160,7 @@ def start_without(*paths: str, options: tuple[str, ...] = ()) -> subprocess.Pope
     real = {os.path.realpath(path) for path in paths if os.path.exists(path)}
     hidden = [word for path in real for word in ("--ro-bind", "/dev/null", path)]
     return subprocess.Popen(
-        ["bwrap", *options, "--die-with-parent", "--dev-bind", "/", "/", *hidden, "--",
+        ["bwrap", "--die-with-parent", "--dev-bind", "/", "/", *options, *hidden, "--",
          sys.executable, "manage.py", "runengine", "--port", "0"],
         cwd=ROOT,
         stderr=subprocess.PIPE,
@@ -181,6 +181,14 @@ def test_a_machine_that_cannot_isolate_is_one_clear_sentence():
     text = complaint(start_without(options=("--unshare-user", "--disable-userns")))
     assert "bubblewrap cannot isolate programs here" in text
     assert "unprivileged user namespaces" in text
+
+
+def test_a_platform_that_programs_could_read_is_one_clear_sentence():
+    """Sandboxes show /usr: answers that lie below it would be readable."""
+    options = ("--tmpfs", "/usr/src", "--ro-bind", str(ROOT), "/usr/src/app", "--chdir", "/usr/src/app")
+    text = complaint(start_without(options=options))
+    assert "The platform lies in /usr/src/app" in text
+    assert "move it elsewhere" in text
 
 
 def test_a_language_whose_tool_is_missing_is_not_offered():

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from .conftest import CPP, PYTHON, C, Engine
+from .conftest import CPP, PYTHON, C, Engine, encoded
 
 HELLO = 'print("hello", input())'
 
@@ -56,6 +56,28 @@ def test_another_output_than_the_expected_one_is_a_wrong_answer(engine):
 def test_trailing_blanks_do_not_make_a_wrong_answer_but_missing_output_does(engine):
     assert engine.run("print('42  '); print()", expected_output="NDIK")["status_id"] == 3
     assert engine.run("pass", expected_output="Cg==")["status_id"] == 4
+
+
+@pytest.mark.parametrize(
+    ("expected", "output", "status"),
+    [
+        ("x", "\n \n", 4),
+        ("\n \n", "x", 4),
+        ("\n", " \t\n", 3),
+        ("", "\n", 3),
+        ("a\nb", "a \t\nb\n\n", 3),
+        ("a\0\r\nb\n", "a\nb", 3),
+        ("a\nb", "a\n\nb", 4),
+        ("a\nb", "a\nc", 4),
+        ("a\nb", "a", 4),
+        ("a", "a\nb", 4),
+        (" a", "a", 4),
+        ("a b", "a  b", 4),
+    ],
+)
+def test_outputs_are_compared_line_by_line_without_trailing_blanks(engine, expected, output, status):
+    echo = "import sys; sys.stdout.buffer.write(sys.stdin.buffer.read())"
+    assert engine.run(echo, stdin=output, expected_output=encoded(expected))["status_id"] == status
 
 
 def test_s1_50_an_endless_loop_exceeds_the_time_limit_within_a_margin(afterwards):

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
+import resource
+import signal
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -14,8 +18,10 @@ import pytest
 from execution.engine import boxbuild, rundir
 from execution.engine.cgroups import Cgroups, NoCgroups, prepare_v1, prepare_v2
 from execution.engine.requirements import find, problems
-from execution.engine.sandbox import MIB, Job, Killed, Limits, Outcome, Sandbox
+from execution.engine.sandbox import MIB, Job, Killed, Limits, Outcome, Sandbox, SandboxFailed
 from execution.engine.seats import Seat
+
+from .conftest import wait_until
 
 LIMITS = Limits(cpu_ms=1000, wall_ms=5000, memory_kib=128_000, stack_kib=64_000, processes=20, file_bytes=MIB)
 
@@ -35,10 +41,12 @@ class Trial:
     cgroups: Cgroups
 
     def run(self, source: str, limits: Limits = LIMITS, **more: Any) -> Outcome:
-        job = Job(
-            argv=(find("python3")[0], "main.py"), limits=limits, files=(("/box/main.py", source.encode()),)
-        )
-        return asyncio.run(self.sandbox.run(replace(job, **more), slot=0))
+        return asyncio.run(self.sandbox.run(python_job(source, limits, **more), slot=0))
+
+
+def python_job(source: str, limits: Limits = LIMITS, **more: Any) -> Job:
+    job = Job(argv=(find("python3")[0], "main.py"), limits=limits, files=(("/box/main.py", source.encode()),))
+    return replace(job, **more)
 
 
 @pytest.fixture(scope="module")
@@ -192,6 +200,145 @@ os._exit(9)
 """
     outcome = trial.run(source)
     assert (outcome.exit_code, outcome.stdout) == (9, b"closed\n")
+
+
+def test_init_cannot_be_made_blind(trial):
+    """With its descriptors taken away it could open /proc no more, and saw neither time nor memory."""
+    source = """
+import resource
+try:
+    resource.prlimit(1, resource.RLIMIT_NOFILE, (0, 0))
+    print("blinded", flush=True)
+except PermissionError:
+    pass
+while True: pass
+"""
+    outcome = trial.run(source, replace(LIMITS, cpu_ms=300))
+    assert (outcome.stdout, outcome.killed) == (b"", Killed.CPU)
+
+
+def test_a_program_whose_init_dies_has_failed_itself_and_its_words_stay_its_own(trial):
+    async def story() -> Outcome:
+        source = "import sys, time; print('box: forged', file=sys.stderr, flush=True); time.sleep(60)"
+        running = asyncio.create_task(trial.sandbox.run(python_job(source), slot=0))
+        await asyncio.to_thread(wait_until, lambda: any(map(children_of, inits())))
+        for init in inits():
+            os.kill(init, signal.SIGKILL)
+        return await running
+
+    outcome = asyncio.run(story())
+    assert (outcome.signal, outcome.killed, outcome.oom) == (signal.SIGKILL, None, False)
+
+
+def children_of(pid: int) -> list[int]:
+    found: list[int] = []
+    with contextlib.suppress(OSError):
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            found += map(int, (task / "children").read_text().split())
+    return found
+
+
+def inits() -> list[int]:
+    """Host pids of the PID 1s below this process."""
+    found, seen = [], [os.getpid()]
+    while seen:
+        pid = seen.pop()
+        seen += children_of(pid)
+        with contextlib.suppress(OSError):
+            if Path(f"/proc/{pid}/comm").read_text() == ".init\n":
+                found.append(pid)
+    return found
+
+
+def test_when_the_sandbox_cannot_be_made_it_says_why(trial):
+    with pytest.raises(SandboxFailed, match=r"bwrap: .*/not/there"):
+        trial.run("", binds=((Path("/not/there"), "/box/x"),))
+
+
+def test_running_out_of_descriptors_leaks_none_and_leaves_nothing_behind(trial, workshop):
+    def own() -> tuple[list[str], list[int], list[str]]:
+        groups = [
+            path
+            for path, _, _ in os.walk("/sys/fs/cgroup")
+            if workshop.seat.name in path and Path(path).name.startswith("run-")
+        ]
+        return sorted(os.listdir("/proc/self/fd")), children_of(os.getpid()), groups
+
+    async def story() -> set[str]:
+        job = python_job("print(1)")
+        await trial.sandbox.run(job, slot=0)
+        before, ends = own(), set()
+        for spare in range(25):
+            with descriptors_limited_to(len(before[0]) - 1 + spare):
+                try:
+                    ends.add((await trial.sandbox.run(job, slot=0)).stdout.decode())
+                except SandboxFailed as error:
+                    ends.add("no cgroup" if "no cgroup" in str(error) else "failed")
+            assert own() == before, spare
+        return ends
+
+    assert asyncio.run(story()) >= {"failed", "1\n"}
+
+
+@contextlib.contextmanager
+def descriptors_limited_to(count: int) -> Iterator[None]:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (count, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_memory_in_control_groups_of_version_1_is_not_swapped_out(workshop):
+    cgroups = prepare_v1(workshop.seat.name)
+    if cgroups is None:
+        pytest.skip("this machine lets us use no control groups of version 1")
+    group = cgroups.create(64_000, 10)
+    memory = next(Path(word).parent for word in group.outer_options() if "/memory/" in word)
+    swappiness = memory / "memory.swappiness"
+    assert not swappiness.exists() or swappiness.read_text() == "0\n"
+    asyncio.run(group.remove())
+    cgroups.close()
+
+
+def run_init(workshop: Workshop, source: str, *root: str) -> subprocess.CompletedProcess[bytes]:
+    """box init alone on the file system `root`, without the filter; its status goes to stdout."""
+    command = [find("bwrap")[0], "--unshare-all", "--die-with-parent", "--as-pid-1", "--uid", "65534"]
+    command += [*root, "--ro-bind", str(workshop.box), "/tmp/box", "--", "/tmp/box", "init", "-s", "1"]
+    command += ["-t", "2000", "-w", "5000", "--", find("python3")[0], "-c", source]
+    return subprocess.run(command, capture_output=True, timeout=10, check=False)
+
+
+def test_init_kills_what_it_cannot_measure(workshop):
+    """The second line of defence: here no filter keeps the program from blinding it."""
+    source = "import resource; resource.prlimit(1, resource.RLIMIT_NOFILE, (0, 0))\nwhile True: pass"
+    root = ("--ro-bind", "/", "/", "--proc", "/proc", "--tmpfs", "/tmp")
+    started, report = run_init(workshop, source, *root).stdout.splitlines()
+    assert started == b"started"
+    assert b'"killed":"blind"' in report
+
+
+def test_init_starts_nothing_where_there_is_nothing_to_measure_by(workshop):
+    root = ("--ro-bind", "/usr", "/usr", "--symlink", "usr/lib", "/lib", "--symlink", "usr/lib64", "/lib64")
+    done = run_init(workshop, "print('ran')", *root)
+    assert (done.returncode, done.stdout) == (120, b"")
+    assert done.stderr.startswith(b"box: /proc:")
+
+
+@pytest.mark.parametrize("options", [("-u", "12x"), ("-u", ""), ("-u", "-1"), ("-u", "9" * 30)])
+def test_a_number_that_is_none_is_refused(workshop, options):
+    command = [str(workshop.box), "outer", *options, "--", "/bin/echo", "ran"]
+    done = subprocess.run(command, capture_output=True, timeout=10, check=False)
+    assert (done.returncode, done.stdout) == (120, b"")
+    assert b"Invalid argument" in done.stderr
+
+
+def test_an_engine_that_may_not_dump_core_itself_works_as_well(workshop):
+    """1 would be more than the limit it was given."""
+    command = ["prlimit", "--core=0:0", "--", find("bwrap")[0], "--unshare-user", "--ro-bind", "/", "/", "--"]
+    command += [str(workshop.box), "outer", "--", "/bin/echo", "ran"]
+    assert subprocess.run(command, capture_output=True, timeout=10, check=False).stdout == b"ran\n"
 
 
 def test_pid_1_of_the_sandbox_refuses_to_be_anything_else(workshop):
