@@ -12,6 +12,7 @@ export class Drafts {
     this.question = question;
     this.onSaved = onSaved;
     this.timer = 0;
+    this.pending = null;
   }
 
   load(language) {
@@ -27,16 +28,22 @@ export class Drafts {
 
   saveSoon(language, source) {
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.saveNow(language, source), DELAY_MS);
+    this.pending = () => this.saveNow(language, source);
+    this.timer = setTimeout(this.pending, DELAY_MS);
   }
+
+  /** What waits to be saved is saved at once; for a page that is left. */
+  flush() { this.pending?.(); }
 
   saveNow(language, source) {
     clearTimeout(this.timer);
+    this.pending = null;
     this.onSaved(remember(this.#key(this.user, language), source));
   }
 
   drop(language) {
     clearTimeout(this.timer);
+    this.pending = null;
     forget(this.#key(this.user, language));
   }
 

@@ -72,9 +72,12 @@ export class Result {
 
   /** Show one event; resolves once it is on the page. */
   async take(event) {
+    if (event.submission !== this.id) return;
     this.#awaitEvents();
-    if (!event.final) this.#announce(event);
     const element = this.element;
+    // A drawing may be newer than the events that are still to come; they must not turn it back.
+    if (!event.final && element?.dataset.id === this.id && Number(element.dataset.seq) >= event.seq) return;
+    if (!event.final) this.#announce(event);
     const knowsCases = element?.dataset.id === this.id && Number(element.dataset.total) === event.cases.total;
     if (event.final || !knowsCases) {
       const isDrawn = await this.#drawStubbornly(event.final);

@@ -309,9 +309,9 @@ byId("reset").addEventListener("click", reset);
 byId("plain").addEventListener("change", (event) => editor.setPlain(event.target.checked));
 byId("show-keys").addEventListener("click", () => { byId("options").open = false; byId("keys").showModal(); });
 byId("input").addEventListener("input", inputChanged);
-document.addEventListener("visibilitychange", () => {
-  if (document.hidden && isDirty()) drafts.saveNow(language, editor.source);
-});
+for (const leaving of ["visibilitychange", "pagehide"]) {
+  addEventListener(leaving, () => { drafts.flush(); inputs.flush(); });
+}
 
 document.addEventListener("click", (event) => {
   const load = event.target.closest("a[data-load]");

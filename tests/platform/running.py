@@ -54,6 +54,14 @@ def leashed(*command: str) -> list[str]:
     return [sys.executable, "-I", "-S", str(LEASH), str(os.getpid()), *command]
 
 
+def _words(process: psutil.Process) -> list[str]:
+    """Its command line; nothing when it ended while we looked."""
+    try:
+        return process.cmdline()
+    except psutil.NoSuchProcess:
+        return []
+
+
 def is_gone(process: psutil.Process) -> bool:
     """It has ended, whether or not somebody has collected its exit code."""
     try:
@@ -106,11 +114,12 @@ class RunningPlatform:
         return dict(line.split("=", 1) for line in (self.var / "up.env").read_text().splitlines())
 
     def children(self) -> list[psutil.Process]:
-        return psutil.Process(self.process.pid).children(recursive=True)
+        found = psutil.Process(self.process.pid).children(recursive=True)
+        return [one for one in found if not is_gone(one)]
 
     def child(self, *words: str) -> psutil.Process:
         """The one whose command line contains all these words."""
-        (found,) = [one for one in self.children() if set(words) <= set(one.cmdline())]
+        (found,) = [one for one in self.children() if set(words) <= set(_words(one))]
         return found
 
     def stop(self, by: signal.Signals = signal.SIGINT) -> int:
