@@ -20,7 +20,6 @@ api_urlpatterns = [
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", RedirectView.as_view(pattern_name="questions"), name="home"),
     path("", include("accounts.urls")),
-    path("", include("questions.urls")),
     path("", include("submissions.urls")),
     path("api/v1/", include(api_urlpatterns)),
     path("admin/login/", slowed_down(admin.site.login)),
