@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import os
 import resource
 import signal
@@ -269,7 +270,7 @@ def test_running_out_of_descriptors_leaks_none_and_leaves_nothing_behind(trial, 
         await trial.sandbox.run(job, slot=0)
         before, ends = own(), set()
         for spare in range(25):
-            with descriptors_limited_to(len(before[0]) - 1 + spare):
+            with descriptors_left(spare):
                 try:
                     ends.add((await trial.sandbox.run(job, slot=0)).stdout.decode())
                 except SandboxFailed as error:
@@ -281,13 +282,24 @@ def test_running_out_of_descriptors_leaks_none_and_leaves_nothing_behind(trial, 
 
 
 @contextlib.contextmanager
-def descriptors_limited_to(count: int) -> Iterator[None]:
+def descriptors_left(spare: int) -> Iterator[None]:
+    """Only `spare` more can be opened: the limit is on their numbers, of which any may be in use."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (count, hard))
+    free = (number for number in itertools.count() if not is_open(number))
+    limit = next(itertools.islice(free, spare, None))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
     try:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def is_open(number: int) -> bool:
+    try:
+        os.fstat(number)
+    except OSError:
+        return False
+    return True
 
 
 def test_memory_in_control_groups_of_version_1_is_not_swapped_out(workshop):
