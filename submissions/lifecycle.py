@@ -89,7 +89,10 @@ def claim(submission: Submission, *, revision: str, cases_total: int) -> Claim |
 def forget_results(claim: Claim) -> None:
     """Drop what an earlier attempt found: it was judged against another revision."""
     with transaction.atomic():
-        _held(claim, cases_judged=0, cases_passed=0, time_ms=None, memory_kib=None, compile_output="")
+        submission = _held(
+            claim, cases_judged=0, cases_passed=0, time_ms=None, memory_kib=None, compile_output=""
+        )
+        events.record_status(submission)
         CaseResult.objects.filter(submission_id=claim.submission_id).delete()
         Placement.objects.filter(submission_id=claim.submission_id).delete()
 

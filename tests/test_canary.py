@@ -5,8 +5,10 @@ a learner receives and every line that is logged is searched for it, however it 
 import asyncio
 import base64
 import gzip
+import html
 import json
 import logging
+from urllib.parse import quote
 
 import pytest
 from django.test import Client
@@ -36,6 +38,8 @@ def wrap(secret: bytes) -> dict[str, bytes]:
     return {
         "raw": secret,
         "in JSON": json.dumps({"output": text}).encode(),
+        "in HTML": html.escape(text).encode(),
+        "in a URL": quote(text, safe="").encode(),
         "base64": base64.b64encode(secret),
         "base64, shifted by one": base64.b64encode(b"x" + secret),
         "base64, shifted by two": base64.b64encode(b"xy" + secret),

@@ -253,6 +253,8 @@ def test_when_the_question_changed_meanwhile_everything_is_judged_again(engine, 
     assert [result.verdict for result in submission.case_results.all()] == ["AC"] * 4
     cases = submission.question.testcases.values_for_judging()
     assert submission.revision == submission.question.revision(cases)
+    numbers = [message["seq"] for message in events.after(submission, 0)]
+    assert numbers == list(range(1, submission.seq + 1))  # forgetting is a change that followers see, too
 
 
 def test_when_a_case_is_replaced_while_it_is_judged_the_new_one_counts(engine, work):
