@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
+from django.http.request import validate_host
 
 
 @register
@@ -18,7 +19,12 @@ def backends_are_usable(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
                 id="execution.E001",
             )
         ]
-    return [*_check_urls(settings.JUDGE0_URLS), *_check_headers(settings.JUDGE0_HEADERS), *_check_polling()]
+    return [
+        *_check_urls(settings.JUDGE0_URLS),
+        *_check_headers(settings.JUDGE0_HEADERS),
+        *_check_polling(),
+        *_check_callbacks(settings.JUDGE0_CALLBACK_URL),
+    ]
 
 
 def _check_urls(urls: Sequence[str]) -> list[CheckMessage]:
@@ -59,3 +65,18 @@ def _check_polling() -> list[CheckMessage]:
     if settings.JUDGE0_POLL_MIN_S <= settings.JUDGE0_POLL_MAX_S:
         return []
     return [Error("JUDGE0_POLL_MIN_S is larger than JUDGE0_POLL_MAX_S.", id="execution.E005")]
+
+
+def _check_callbacks(url: str) -> list[CheckMessage]:
+    if not url:
+        return []
+    if problem := _problem_with(url):
+        return [Error(f"JUDGE0_CALLBACK_URL {problem}", id="execution.E006")]
+    if not validate_host(urlsplit(url).hostname or "", settings.ALLOWED_HOSTS):
+        return [
+            Error(
+                "The host of JUDGE0_CALLBACK_URL is not among ALLOWED_HOSTS: each callback would be refused.",
+                id="execution.E007",
+            )
+        ]
+    return []

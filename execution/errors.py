@@ -6,7 +6,9 @@ JudgingError
 ├── BackendBusy             it is full: wait, or try another; it is not broken
 ├── BackendRejected         it understood and refused (4xx): trying elsewhere is of no use
 ├── BackendFault            it took the program and then failed (status 13, garbage): try once elsewhere
-└── LanguageUnavailable     no configured backend offers this language
+└── BackendLacks            it does not have what the program needs; another one may
+    ├── LanguageUnavailable the language
+    └── LimitsUnavailable   so much time, memory or output
 """
 
 
@@ -42,5 +44,13 @@ class BackendFault(JudgingError):
     code = "judge_fault"
 
 
-class LanguageUnavailable(JudgingError):
+class BackendLacks(JudgingError):
+    pass
+
+
+class LanguageUnavailable(BackendLacks):
     code = "language_unavailable"
+
+
+class LimitsUnavailable(BackendLacks):
+    code = "limits_unavailable"

@@ -1,6 +1,6 @@
 """Judging one program against its cases: which cases are run, when judging stops, and what comes out.
 
-    judge(…) → Submitted, Judged, Judged, Submitted, Judged …, Finished
+    judge(…) → (Submitted,), (Judged, Judged), (Submitted,), (Judged,), … (Judged, Finished)
 
 The pool decides where a case is run, a checker whether its output is right, `scoring` what that is worth. Nothing
 here knows rows, users or HTTP. Verdicts come in the cases' order, and do not depend on how many were run at once.
@@ -45,7 +45,7 @@ class Backends(Protocol):
         inputs: Inputs,
         limits: Limits,
         placed: Mapping[int, Ticket] | None = None,
-    ) -> Generator[Submitted | Ran, None, None]: ...
+    ) -> Generator[Submitted | list[Ran], None, None]: ...
 
 
 def judge(
@@ -59,10 +59,11 @@ def judge(
     backends: Backends,
     resume: Iterable[Step] = (),
     window_max: int = WINDOW_MAX,
-) -> Generator[Step, None, None]:
-    """Judges the program; the last item is `Finished`, and every case has had one `Judged` by then.
+) -> Generator[tuple[Step, ...], None, None]:
+    """Judges the program, in steps; those that are known at the same moment come together. The last step is
+    `Finished`, and every case has had one `Judged` by then.
 
-    `limits` are the question's; the language's factor is applied here. Store each item before taking the next one:
+    `limits` are the question's; the language's factor is applied here. Store what came before taking more:
     `resume` is what an interrupted judging stored, in order. What it judged is neither run nor yielded again, and
     what it submitted is asked for where it went. Close the iterator to stop.
 
@@ -82,16 +83,21 @@ def judge(
             standing.note(item)
     placed = _tickets(stored)
 
-    def run(inputs: Inputs) -> Generator[Submitted | Ran, None, None]:
+    def run(inputs: Inputs) -> Generator[Submitted | list[Ran], None, None]:
         tickets = {index: placed[index] for index in inputs if index in placed}
         return backends.run(program, inputs, language.limits(limits), tickets)
 
+    def end() -> tuple[Finished, ...]:
+        return () if standing.todo() else (standing.finished(scoring),)
+
     window = window_max if policy is RunPolicy.RUN_ALL else 1
+    if not standing.todo():
+        yield end()
     while todo := standing.todo():
         size = max(window, sum(case.index in placed for case in todo))
-        yield from _judge_some(standing.first(todo, size), standing, checker, run)
+        for steps in _judge_some(standing.first(todo, size), standing, checker, run):
+            yield *steps, *end()
         window = min(2 * window, window_max)
-    yield standing.finished(scoring)
 
 
 def _tickets(stored: Iterable[Step]) -> dict[int, Ticket]:
@@ -108,44 +114,47 @@ def _judge_some(
     cases: Sequence[Case],
     standing: "_Standing",
     checker: Checker,
-    run: Callable[[Inputs], Generator[Submitted | Ran, None, None]],
-) -> Iterator[Submitted | Judged]:
+    run: Callable[[Inputs], Generator[Submitted | list[Ran], None, None]],
+) -> Iterator[tuple[Submitted | Judged, ...]]:
     """Runs these cases at once and judges them in order; leaves as soon as the rest of them need no run."""
     order = deque(cases)
     arrived: dict[int, Ran] = {}
     inputs = {case.index: case.input for case in cases if not standing.skips(case)}
-    yield from _judge_arrived(order, arrived, standing, checker)
+    if skipped := _judge_arrived(order, arrived, standing, checker):
+        yield skipped
     if not order:
         return
     with closing(run(inputs)) as steps:
         for step in steps:
             if isinstance(step, Submitted):
-                yield step
+                yield (step,)
                 continue
-            if step.run.failure is Verdict.CE and standing.is_untouched():
-                step = replace(
-                    step, index=order[0].index
-                )  # it would not have compiled for the first one either
-            arrived[step.index] = step
-            yield from _judge_arrived(order, arrived, standing, checker)
+            for ran in step:
+                # What does not compile would not have compiled for the first case either.
+                is_first = ran.run.failure is Verdict.CE and standing.is_untouched()
+                arrived[order[0].index if is_first else ran.index] = ran
+            if judged := _judge_arrived(order, arrived, standing, checker):
+                yield judged
             if not order:
                 return
 
 
 def _judge_arrived(
     order: deque[Case], arrived: dict[int, Ran], standing: "_Standing", checker: Checker
-) -> Iterator[Judged]:
+) -> tuple[Judged, ...]:
     """As many from the front of `order` as can be decided now."""
+    decided: list[Judged] = []
     while order:
         if standing.skips(order[0]):
             judged = Judged(order[0].index, None, Verdict.SK, Decimal(0))
         elif order[0].index in arrived:
             judged = _decide(order[0], arrived[order[0].index], checker, first=standing.is_untouched())
         else:
-            return
+            break
         order.popleft()
         standing.note(judged)
-        yield judged
+        decided.append(judged)
+    return tuple(decided)
 
 
 def _decide(case: Case, ran: Ran, checker: Checker, *, first: bool) -> Judged:

@@ -5,6 +5,7 @@ waiting, or of what a verdict means for a submission.
 
     submit → POST /submissions/batch                   expected_output is never sent: comparing is ours
     fetch  → GET  /submissions/batch?tokens=…&fields=… the single GET is cached for a second, this one is not
+    delete → DELETE /submissions/…                     Judge0 keeps code and output for ever, unless it is told
     ceilings, language_id, queue, offered → /config_info, /languages, /workers
 
 Everything travels as base64 in both directions: without it one byte above 0x7f makes a whole batch unreadable.
@@ -13,14 +14,19 @@ Everything travels as base64 in both directions: without it one byte above 0x7f 
 import base64
 import json
 import math
+import os
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
+from functools import cached_property
 from typing import Any
 
 import requests
+import urllib3
+from requests.adapters import HTTPAdapter
 
 from execution.errors import (
     BackendBusy,
@@ -28,6 +34,7 @@ from execution.errors import (
     BackendRejected,
     BackendUnavailable,
     LanguageUnavailable,
+    LimitsUnavailable,
 )
 from execution.languages import LANGUAGES, Language
 from execution.types import Limits, Run, Verdict
@@ -35,6 +42,7 @@ from execution.types import Limits, Run, Verdict
 FIELDS = "token,status_id,stdout,stderr,compile_output,message,exit_code,exit_signal,time,wall_time,memory"
 KNOWN_FOR_S = 300.0  # how long what a server said of itself is believed
 QUOTED_REFUSAL = 200  # characters of a server's own words in our message
+NOT_FINISHED = "cannot be deleted because its status is"
 
 IN_QUEUE, PROCESSING = 1, 2
 TIME_LIMIT_EXCEEDED, COMPILATION_ERROR, INTERNAL_ERROR, EXEC_FORMAT_ERROR = 5, 6, 13, 14
@@ -56,7 +64,10 @@ class Progress(Enum):
 
 @dataclass(frozen=True)
 class Ceilings:
-    """What a server allows, from its /config_info. `is_engine`: it tells us more of a run than Judge0 does."""
+    """What a server allows us, from its /config_info.
+
+    `is_engine`: it tells us more of a run than Judge0 does. `deletes`, `callbacks`: `delete` and `callback_url` work.
+    """
 
     batch: int
     cpu_s: float
@@ -64,6 +75,13 @@ class Ceilings:
     memory_kib: int
     file_kib: int
     is_engine: bool
+    deletes: bool
+    callbacks: bool
+
+    @property
+    def forgets_by_itself(self) -> bool:
+        """Results go after a while, so that nobody needs to delete them; Judge0 keeps them for ever."""
+        return self.is_engine
 
 
 @dataclass(frozen=True)
@@ -75,10 +93,13 @@ class Queue:
 
 
 class Judge0:
-    """One server. Safe to share between threads: each has its own connections.
+    """One server. Safe to share between threads, which share its connections, and to keep across a fork.
 
-    All methods raise BackendUnavailable (no answer, or 5xx), BackendBusy (its queue is full, 429), BackendRejected
-    (another 4xx) and BackendFault (an answer that is not Judge0's).
+    `connections` is how many there are at most; who finds none free waits. `retries` is how often a request is
+    sent again whose connection broke before there was an answer. Nothing is sent again after a timeout or a 5xx.
+
+    All methods raise BackendUnavailable (no answer, or 5xx), BackendBusy (its queue is full, 429, or no connection
+    became free), BackendRejected (another 4xx) and BackendFault (an answer that is not Judge0's).
     """
 
     def __init__(
@@ -88,11 +109,15 @@ class Judge0:
         *,
         connect_timeout_s: float = 3.0,
         read_timeout_s: float = 20.0,
+        connections: int = 32,
+        retries: int = 1,
     ) -> None:
         self.url = url.rstrip("/")
-        self._headers = dict(headers or {}) | {"Accept": "application/json"}
+        self._headers = requests.utils.default_headers()
+        self._headers.update({**(headers or {}), "Accept": "application/json"})
         self._timeouts = (connect_timeout_s, read_timeout_s)
-        self._local = threading.local()
+        self._retries = retries
+        self._connections = _Connections(connections)
         self._ceilings: tuple[float, Ceilings] | None = None
         self._languages: tuple[float, Mapping[int, str]] | None = None
 
@@ -134,13 +159,17 @@ class Judge0:
     def _read_ceilings(self) -> Ceilings:
         config = self._ask("GET", "/config_info")
         try:
+            is_engine = config.get("engine") is not None
             return Ceilings(
                 batch=max(1, min(int(config["max_submission_batch_size"]), int(config["max_queue_size"]))),
                 cpu_s=float(config["max_cpu_time_limit"]),
                 wall_s=float(config["max_wall_time_limit"]),
                 memory_kib=int(config["max_memory_limit"]),
                 file_kib=int(config["max_max_file_size"]),
-                is_engine=config.get("engine") is not None,
+                is_engine=is_engine,
+                deletes=config.get("enable_submission_delete") is True
+                and (is_engine or "X-Auth-User" in self._headers),
+                callbacks=config.get("enable_callbacks") is True,
             )
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise self._nonsense("/config_info") from error
@@ -155,24 +184,31 @@ class Judge0:
     # --- Programs in -----------------------------------------------------------------------------------------
 
     def submit(
-        self, language: Language, source: bytes, inputs: Sequence[bytes], limits: Limits
+        self,
+        language: Language,
+        source: bytes,
+        inputs: Sequence[bytes],
+        limits: Limits,
+        *,
+        callback_url: str = "",
     ) -> tuple[str, ...]:
         """Sends the program once for each input; the tokens, in the same order.
 
-        `limits` are those of the runs (the language's factor included). A limit that the server cannot give is a
-        BackendRejected: a lower one would be unfair, so it is never lowered silently.
+        `limits` are those of the runs (the language's factor included). A limit that the server cannot give is
+        LimitsUnavailable: a lower one would be unfair, so it is never lowered silently. `callback_url` is what the
+        server shall PUT to when a run has ended; only for one whose `ceilings` have `callbacks`.
         """
         common = {
-            "source_code": _encode(source),
+            "source_code": base64.b64encode(source).decode("ascii"),
             "language_id": self.language_id(language),
             **_limit_fields(limits, self.ceilings()),
             "number_of_runs": 1,
             "enable_network": False,
             "redirect_stderr_to_stdout": False,
+            **({"callback_url": callback_url} if callback_url else {}),
         }
-        items = [common | {"stdin": _encode(data)} for data in inputs]
-        answer = self._ask("POST", "/submissions/batch?base64_encoded=true", body={"submissions": items})
-        if not isinstance(answer, list) or len(answer) != len(items):
+        answer = self._ask("POST", "/submissions/batch?base64_encoded=true", body=_batch(common, inputs))
+        if not isinstance(answer, list) or len(answer) != len(inputs):
             raise self._nonsense("a batch")
         return tuple(self._token(item) for item in answer)
 
@@ -205,6 +241,19 @@ class Judge0:
             case _:
                 raise self._nonsense("a batch")
 
+    def delete(self, token: str) -> bool:
+        """Makes the server forget it, code and output; False while it still waits or runs.
+
+        True also for one that the server does not know. BackendRejected where deleting is not allowed, which
+        `ceilings` tell.
+        """
+        response = self._answer("DELETE", f"/submissions/{token}")
+        if response.status_code == 404 or response.status_code < 300:
+            return True
+        if response.status_code == 400 and NOT_FINISHED in _refusal_of(response):
+            return False
+        raise self._refused(response)
+
     # --- HTTP ------------------------------------------------------------------------------------------------
 
     def _ask(
@@ -212,52 +261,61 @@ class Judge0:
         method: str,
         path: str,
         *,
-        body: Mapping[str, Any] | None = None,
+        body: bytes | None = None,
         timeouts: tuple[float, float] | None = None,
     ) -> Any:
         """The JSON that the server answers."""
-        try:
-            response = self._send(method, path, body, timeouts or self._timeouts)
-        except requests.RequestException as error:
-            raise BackendUnavailable(f"{self.url} does not answer ({type(error).__name__}).") from error
+        response = self._answer(method, path, body, timeouts)
         if response.status_code >= 300:
             raise self._refused(response)
         try:
-            return response.json()
-        except ValueError as error:
+            return json.loads(response.content)
+        except (ValueError, RecursionError) as error:
             raise self._nonsense(path.partition("?")[0]) from error
 
-    def _send(
-        self, method: str, path: str, body: Mapping[str, Any] | None, timeouts: tuple[float, float]
+    def _answer(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        timeouts: tuple[float, float] | None = None,
     ) -> requests.Response:
-        """Once more where the connection broke: a server may close an idle one just when we use it again.
+        """Whatever the server answers, read to its end."""
+        try:
+            with self._connections.one(timeouts or self._timeouts) as exchange:
+                return self._send(self._request(method, path, body), exchange)
+        except _NoneFree as error:
+            raise BackendBusy(f"All connections to {self.url} are in use.") from error
+        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+            raise BackendUnavailable(f"{self.url} does not answer ({type(error).__name__}).") from error
+
+    def _send(self, request: requests.PreparedRequest, exchange: "_Exchange") -> requests.Response:
+        """Again where the connection broke: a server may close an idle one just when we use it.
 
         What it did take the first time runs for nobody.
         """
+        for _ in range(self._retries):
+            try:
+                return exchange(request)
+            except requests.ConnectionError as error:
+                if not _broke(error):
+                    raise
+        return exchange(request)
 
-        def send() -> requests.Response:
-            return self._session().request(
-                method,
-                self.url + path,
-                json=body,
-                timeout=timeouts,
-                allow_redirects=False,  # our headers are for this server only
-            )
+    def _request(self, method: str, path: str, body: bytes | None) -> requests.PreparedRequest:
+        request = self._template.copy()
+        request.method = method
+        request.url = f"{str(request.url).rstrip('/')}{path}"
+        if body is not None:
+            request.body = body
+            request.headers["Content-Type"] = "application/json"
+            request.headers["Content-Length"] = str(len(body))
+        return request
 
-        try:
-            return send()
-        except requests.ConnectTimeout:
-            raise
-        except requests.ConnectionError:
-            return send()
-
-    def _session(self) -> requests.Session:
-        if not hasattr(self._local, "session"):
-            session = requests.Session()
-            session.headers.update(self._headers)
-            session.trust_env = False  # a proxy of the environment must not come between us and 127.0.0.1
-            self._local.session = session
-        return self._local.session  # type: ignore[no-any-return]
+    @cached_property
+    def _template(self) -> requests.PreparedRequest:
+        """Prepared once: address and headers are the same in each request."""
+        return requests.Request("GET", self.url, headers=self._headers).prepare()
 
     def _refused(self, response: requests.Response) -> Exception:
         status, words = response.status_code, _refusal_of(response)
@@ -272,11 +330,65 @@ class Judge0:
         return BackendFault(f"{self.url} answered {what} in a way that is not Judge0's.")
 
 
+_Exchange = Callable[[requests.PreparedRequest], requests.Response]
+
+
+class _NoneFree(Exception):
+    """All connections are in use, and stayed so."""
+
+
+class _Connections:
+    """At most `most` at once to one server, kept open between requests.
+
+    They are used without a session of `requests`, which would cost half as much CPU again and bring cookies,
+    redirects and the environment's proxies: our headers are for this server only.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._open()
+
+    def _open(self) -> None:
+        self._process = os.getpid()
+        self._free = threading.BoundedSemaphore(self._most)
+        self._adapter = HTTPAdapter(pool_connections=1, pool_maxsize=self._most)
+
+    @contextmanager
+    def one(self, timeouts: tuple[float, float]) -> Iterator[_Exchange]:
+        """Lends one, for exchanges that wait so many seconds to be connected and for each piece of an answer.
+
+        _NoneFree when none becomes free in the time that one exchange may take.
+        """
+        if self._process != os.getpid():  # what a fork inherited belongs to its parent
+            self._open()
+        free, adapter = self._free, self._adapter
+        if not free.acquire(timeout=sum(timeouts)):
+            raise _NoneFree
+
+        def exchange(request: requests.PreparedRequest) -> requests.Response:
+            response = adapter.send(request, timeout=timeouts)
+            _ = response.content  # reads all of it, which sets the connection free
+            return response
+
+        try:
+            yield exchange
+        finally:
+            free.release()
+
+
+def _broke(error: requests.ConnectionError) -> bool:
+    """There was a connection and it ended; it was neither refused nor silent for too long."""
+    return bool(error.args) and isinstance(error.args[0], (urllib3.exceptions.ProtocolError, OSError))
+
+
 # --- What we say ---------------------------------------------------------------------------------------------
 
 
-def _encode(data: bytes) -> str:
-    return base64.b64encode(data).decode("ascii")
+def _batch(common: Mapping[str, Any], inputs: Sequence[bytes]) -> bytes:
+    """The body of a batch. What all items share is written once, and base64 needs no escaping: both may be large."""
+    head = json.dumps(common, separators=(",", ":")).encode().removesuffix(b"}")
+    items = (b'%s,"stdin":"%s"}' % (head, base64.b64encode(data)) for data in inputs)
+    return b'{"submissions":[%s]}' % b",".join(items)
 
 
 def _limit_fields(limits: Limits, ceilings: Ceilings) -> dict[str, Any]:
@@ -287,7 +399,7 @@ def _limit_fields(limits: Limits, ceilings: Ceilings) -> dict[str, Any]:
         ("output limit", limits.output_kib, ceilings.file_kib, "KiB"),
     ):
         if wanted > most:
-            raise BackendRejected(
+            raise LimitsUnavailable(
                 f"The {name} of {wanted:g} {unit} is more than the judge gives ({most:g} {unit})."
             )
     return {

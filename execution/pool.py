@@ -1,42 +1,59 @@
 """Several servers as one: cases in, runs out, whatever single servers do meanwhile.
 
-    Pool.run(program, inputs, limits) → Submitted …, Ran …     where the cases went, and what they showed
+    Pool.access(…).run(program, inputs, limits) → Submitted, [Ran, …], [Ran], Submitted …
 
 Servers are tried in order. One that does not answer is passed over, and what it had is run on another one; one that
 refuses ends the judging, since the others would refuse too. A token that its server lost, that is overdue, or that
-it failed at, is run again, elsewhere if there is an elsewhere. The pool keeps no state between two calls.
+it failed at, is run again, elsewhere if there is an elsewhere.
+
+What workers know in common of the servers decides which are tried at all: whose breaker is open, who lied about a
+known program (`probes`), how many runs each has already (`capacity`). The pool itself keeps nothing between two calls
+but how long runs usually take.
 """
 
 import logging
 import time
-from collections import Counter
+import uuid
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
+import redis
 from django.conf import settings
 
-from execution import languages
+from execution import languages, wakeups
+from execution.breaker import Admission, Breaker, BreakerRules, State
+from execution.capacity import Capacity
 from execution.errors import (
     BackendBusy,
     BackendFault,
+    BackendLacks,
     BackendUnavailable,
     JudgingError,
     LanguageUnavailable,
     NoBackend,
 )
 from execution.judge0 import Judge0, Progress, Queue, wall_limit_s
+from execution.probes import Probes, Standing
+from execution.shared import Shared
 from execution.types import Limits, Program, Run, Submitted
 
 log = logging.getLogger(__name__)
 
 BATCH_BYTES = 8 * 1024 * 1024  # input in one request
 FETCH_BYTES = 64 * 1024 * 1024  # output that one answer may have to hold
-HEALTH_TIMEOUT_S = 2.0
 TRIES_TO_LOOK = 2
 PLACES = 3  # how often one case is given to a server before it is given up
-SLOWER = 1.2  # each look that shows nothing new makes the pause before the next one longer
 LONGEST_WAIT_S = 30.0  # for a server that asks us to come back later
+KEEP_SEATS_EVERY_S = 20.0
+FULL_PAUSE_S = 0.05  # before the next look for room; it grows fivefold at most
+SHARE_OF_WAITING = (
+    0.15  # a pause is this part of what was waited already, so that results are late by no more
+)
+BEFORE_USUAL = 0.9  # the first look comes a little before runs usually end
+FIT_FOR_S = 1.0
+REMEMBERED_TIMES = 10
 
 
 @dataclass(frozen=True)
@@ -48,23 +65,28 @@ class Backend:
 
 
 @dataclass(frozen=True)
-class BackendHealth:
-    """`detail` says what is wrong; `languages` are the slugs of those of ours that it offers."""
-
-    url: str
-    ok: bool
-    detail: str
-    languages: tuple[str, ...]
-
-
-@dataclass(frozen=True)
 class Patience:
     """How long is waited, in seconds, before something is taken for lost."""
 
     compile_s: float = 20.0  # what a compilation may take on top of the run
     margin_s: float = 10.0
-    queue_s: float = 900.0  # in a server's queue, while that moves
-    busy_s: float = 60.0  # for any server to have room
+    queue_s: float = 900.0  # in a server's queue, while that moves, and for our own runs there to end
+    busy_s: float = 60.0  # for any server that says it is full to have room
+
+
+@dataclass(frozen=True)
+class Sharing:
+    """What holds for all workers together. `shared` without a client: each process is alone.
+
+    `probes_every_s` 0 means no probes. `callbacks` is the address under which servers reach us, empty for none.
+    """
+
+    shared: Shared = field(default_factory=Shared)
+    breaker: BreakerRules = field(default_factory=BreakerRules)
+    runs_per_server: int = 80
+    low_per_server: int = 1
+    probes_every_s: float = 0.0
+    callbacks: str = ""
 
 
 @dataclass(frozen=True)
@@ -84,6 +106,10 @@ class Ran:
     backend: str
 
 
+def _nothing() -> None:
+    pass
+
+
 class Pool:
     """Servers in the order in which they are tried. Make one for a process: it may be shared by threads."""
 
@@ -93,9 +119,12 @@ class Pool:
         *,
         connect_timeout_s: float = 3.0,
         read_timeout_s: float = 20.0,
+        connections: int = 32,
+        retries: int = 1,
         poll_min_s: float = 0.02,
         poll_max_s: float = 1.0,
         patience: Patience = Patience(),
+        sharing: Sharing = Sharing(),
     ) -> None:
         self.servers = [
             Judge0(
@@ -103,15 +132,27 @@ class Pool:
                 backend.headers,
                 connect_timeout_s=connect_timeout_s,
                 read_timeout_s=read_timeout_s,
+                connections=connections,
+                retries=retries,
             )
             for backend in backends
         ]
         self.poll_min_s = poll_min_s
         self.poll_max_s = poll_max_s
         self.patience = patience
+        self.shared = sharing.shared
+        self.callbacks = sharing.callbacks
+        self.breakers = {
+            server.url: Breaker(self.shared, server.url, sharing.breaker) for server in self.servers
+        }
+        self.runs = Capacity(self.shared, "runs", sharing.runs_per_server)
+        self.low = Capacity(self.shared, "low", sharing.low_per_server)
+        self.probes = Probes(self.shared, sharing.probes_every_s)
+        self.usual = _UsualTimes()
 
     @classmethod
-    def from_settings(cls) -> Self:
+    def from_settings(cls, client: redis.Redis | None = None) -> Self:
+        """`client` is the Redis in which workers share what they know."""
         return cls(
             [
                 Backend(url, headers)
@@ -119,13 +160,47 @@ class Pool:
             ],
             connect_timeout_s=settings.JUDGE0_CONNECT_TIMEOUT_S,
             read_timeout_s=settings.JUDGE0_READ_TIMEOUT_S,
+            connections=settings.JUDGE0_CONNECTIONS,
+            retries=settings.JUDGE0_RETRIES,
             poll_min_s=settings.JUDGE0_POLL_MIN_S,
             poll_max_s=settings.JUDGE0_POLL_MAX_S,
+            sharing=Sharing(
+                shared=Shared(client),
+                breaker=BreakerRules(settings.JUDGE0_BREAKER_FAILURES, settings.JUDGE0_BREAKER_OPEN_S),
+                runs_per_server=settings.JUDGE0_MAX_INFLIGHT,
+                low_per_server=settings.REJUDGE_CONCURRENCY,
+                probes_every_s=settings.JUDGE0_PROBE_EVERY_S,
+                callbacks=settings.JUDGE0_CALLBACK_URL,
+            ),
         )
 
-    def health(self) -> list[BackendHealth]:
-        """Asks every server now; takes a few seconds for each that is silent."""
-        return [_health(server) for server in self.servers]
+    def is_available(self, language: str) -> bool:
+        """Whether some server may be tried for this language (a slug), as far as workers know; asks no server."""
+        return any(
+            self.breakers[server.url].state() is not State.OPEN
+            and self.probes.standing(server.url, language) is not Standing.BAD
+            for server in self.servers
+        )
+
+    def access(self, *, beat: Callable[[], None] = _nothing, is_low: bool = False) -> "Access":
+        """The pool for one judging. `beat` is called at least every few seconds while it is waited for servers.
+
+        `is_low`: learners come first; only so many such judgings are at a server at once.
+        """
+        return Access(self, beat, is_low)
+
+
+@dataclass(frozen=True)
+class Access:
+    """The pool as one judging sees it (`execution.judge.Backends`).
+
+    `fit` says of servers' addresses until when (monotonic seconds) what others know of them need not be asked again.
+    """
+
+    pool: Pool
+    beat: Callable[[], None]
+    is_low: bool
+    fit: dict[str, float] = field(default_factory=dict)
 
     def run(
         self,
@@ -133,24 +208,48 @@ class Pool:
         inputs: Mapping[int, Callable[[], bytes]],
         limits: Limits,
         placed: Mapping[int, Ticket] | None = None,
-    ) -> Generator[Submitted | Ran, None, None]:
-        """Runs the program once for each input, under `limits` as they are; runs come as they finish.
+    ) -> Generator[Submitted | list[Ran], None, None]:
+        """Runs the program once for each input, under `limits` as they are; what comes together is one list.
 
         `placed` cases are asked for where they were sent before, and only run again if they are not known there.
         Raises NoBackend, BackendBusy (nobody has room for long), BackendRejected, BackendFault (failed twice),
-        LanguageUnavailable; what was yielded until then holds.
+        BackendLacks; what was yielded until then holds.
         """
-        yield from _Work(self, program, inputs, limits).steps(placed or {})
+        work = _Work(self, program, inputs, limits)
+        try:
+            yield from work.steps(placed or {})
+        finally:
+            work.leave()
 
 
-def _health(server: Judge0) -> BackendHealth:
-    try:
-        offered = server.offered(HEALTH_TIMEOUT_S)
-    except JudgingError as error:
-        return BackendHealth(server.url, ok=False, detail=str(error), languages=())
-    if not offered:
-        return BackendHealth(server.url, ok=False, detail="It offers none of our languages.", languages=())
-    return BackendHealth(server.url, ok=True, detail="", languages=offered)
+class _UsualTimes:
+    """How long so many runs, sent together, take at a server in a language: the quickest of the last few times.
+
+    (Looking early costs a request, looking late costs the learner.)
+    """
+
+    def __init__(self) -> None:
+        self._times: dict[tuple[str, str, int], deque[float]] = defaultdict(
+            lambda: deque(maxlen=REMEMBERED_TIMES)
+        )
+
+    def note(self, url: str, language: str, count: int, seconds: float) -> None:
+        self._times[url, language, count].append(seconds)
+
+    def of(self, url: str, language: str, count: int) -> float:
+        """Seconds; of fewer runs where so many are not known yet, 0 where none are."""
+        known = next((n for n in range(count, 0, -1) if (url, language, n) in self._times), 0)
+        return min(self._times[url, language, known].copy()) if known else 0.0
+
+
+@dataclass
+class _Batch:
+    """Runs that were sent together at one moment (monotonic seconds); `left` have not come back."""
+
+    sent: float
+    count: int
+    left: int
+    is_whole: bool = True  # none was lost on the way
 
 
 @dataclass
@@ -159,105 +258,221 @@ class _Sent:
 
     index: int
     token: str
-    sent: float
+    batch: _Batch
     since: float
+    seat: str = ""
     running: bool = False
 
 
+class _Full(BackendBusy):
+    """Our own runs take all the room that we allow ourselves there."""
+
+
+class _LeftAlone(BackendUnavailable):
+    """Workers know that it is of no use now."""
+
+
 class _Work:
-    """One call of `Pool.run`: which cases are where, and which servers let it down."""
+    """One call of `run`: which cases are where, and which servers let it down."""
 
     def __init__(
-        self, pool: Pool, program: Program, inputs: Mapping[int, Callable[[], bytes]], limits: Limits
+        self, access: Access, program: Program, inputs: Mapping[int, Callable[[], bytes]], limits: Limits
     ) -> None:
         language = languages.find(program.language)
         if language is None:
             raise LanguageUnavailable(f"There is no language {program.language!r}.")
         self.language = language
-        self.pool = pool
+        self.pool = access.pool
+        self.beat = access.beat
+        self.fit = access.fit
+        self.is_low = access.is_low
         self.source = program.source
         self.inputs = inputs
         self.limits = limits
         self.waiting = list(inputs)
-        self.sent: dict[Judge0, list[_Sent]] = {server: [] for server in pool.servers}
+        self.sent: dict[Judge0, list[_Sent]] = {server: [] for server in self.pool.servers}
+        self.low_seats: dict[Judge0, list[str]] = {}
+        self.watched: set[Judge0] = set()  # a run that comes back from these is news to the others
         self.down: set[Judge0] = set()  # not used any more
         self.suspect: set[Judge0] = set()  # used when there is no other
         self.silent: Counter[Judge0] = Counter()  # looks in a row without an answer
         self.faults: Counter[int] = Counter()
         self.places: Counter[int] = Counter()
+        self.waits_for_room_since: float | None = None
+        self.room_at = 0.0  # when it is looked for room again
+        self.room_pause = FULL_PAUSE_S
+        self.seats_kept_at = time.monotonic()
+        self.id = str(uuid.uuid4())
+        self.is_called_back = False
 
-    def steps(self, placed: Mapping[int, Ticket]) -> Iterator[Submitted | Ran]:
+    def steps(self, placed: Mapping[int, Ticket]) -> Iterator[Submitted | list[Ran]]:
         self._attach(placed)
-        pause = 0.0 if placed else self.pool.poll_min_s
+        is_first_look = bool(placed)
         while self.waiting or any(self.sent.values()):
-            if self.waiting:
-                yield self._place()
+            if self.waiting and (submitted := self._place()):
+                yield submitted
                 continue
-            time.sleep(pause)
-            found = False
+            if not is_first_look:
+                self._pause()
+            is_first_look = False
+            self._keep_seats()
             for server in self.pool.servers:
-                for ran in self._look(server):
-                    found = True
-                    yield ran
-            pause = self.pool.poll_min_s if found else min(pause * SLOWER, self.pool.poll_max_s)
-            pause = max(pause, self.pool.poll_min_s)
+                yield from self._look(server)
 
     def _attach(self, placed: Mapping[int, Ticket]) -> None:
+        """Cases that were sent before; how long ago, nobody knows."""
         servers = {server.url: server for server in self.pool.servers}
         now = time.monotonic()
+        before = _Batch(now, 0, 0, is_whole=False)
         for index in list(self.waiting):
             ticket = placed.get(index)
             if ticket and ticket.backend in servers:
-                self.sent[servers[ticket.backend]].append(_Sent(index, ticket.token, now, now))
+                self.sent[servers[ticket.backend]].append(_Sent(index, ticket.token, before, now))
                 self.waiting.remove(index)
+
+    # --- Waiting ---------------------------------------------------------------------------------------------
+
+    def _pause(self) -> None:
+        self.beat()
+        seconds = self._until_next_look()
+        if self.is_called_back and self.pool.shared.client is not None:
+            wakeups.wait(self.pool.shared.client, self.id, seconds)
+        else:
+            time.sleep(seconds)
+
+    def _until_next_look(self) -> float:
+        """Soon where runs usually end by now, else a part of what was waited already."""
+        now = time.monotonic()
+        looks = [self._next_look(server, one.batch, now) for server, sent in self._busy() for one in sent]
+        if self.waiting:
+            looks.append(self.room_at)
+        longest = self.pool.poll_max_s if any(self.sent.values()) else LONGEST_WAIT_S
+        return min(max(min(looks) - now, self.pool.poll_min_s), longest)
+
+    def _next_look(self, server: Judge0, batch: _Batch, now: float) -> float:
+        usual = batch.sent + BEFORE_USUAL * self.pool.usual.of(server.url, self.language.slug, batch.count)
+        return usual if usual > now else now + SHARE_OF_WAITING * (now - batch.sent)
+
+    def _busy(self) -> list[tuple[Judge0, list[_Sent]]]:
+        return [(server, sent) for server, sent in self.sent.items() if sent]
 
     # --- Placing cases ---------------------------------------------------------------------------------------
 
-    def _place(self) -> Submitted:
-        """Sends the first of the waiting cases to the first server that takes them."""
-        until = time.monotonic() + self.pool.patience.busy_s
-        pause = self.pool.poll_min_s
-        while True:
-            busy: BackendBusy | None = None
-            lacking: LanguageUnavailable | None = None
-            for server in self._candidates():
-                try:
-                    return self._submit(server)
-                except BackendBusy as error:
-                    busy = error
-                except LanguageUnavailable as error:
-                    lacking = error
-                except (BackendUnavailable, BackendFault) as error:
-                    log.warning("Passing over a judge: %s", error)
-                    self.down.add(server)
-            if busy is None:
-                raise self._nobody(lacking)
-            pause = min(pause * 2, LONGEST_WAIT_S)
-            wait = min(busy.retry_after_s or pause, LONGEST_WAIT_S)
-            if time.monotonic() + wait > until:
-                raise busy
-            time.sleep(wait)
+    def _place(self) -> Submitted | None:
+        """Sends the first of the waiting cases to the first server that takes them; None while all are full."""
+        now = time.monotonic()
+        if now < self.room_at:
+            return None
+        busy: BackendBusy | None = None
+        lacking: BackendLacks | None = None
+        for server in self._candidates():
+            try:
+                submitted = self._submit(server)
+            except BackendBusy as error:
+                busy = error
+            except BackendLacks as error:
+                lacking = error
+            except _LeftAlone as error:
+                log.info("Passing over a judge: %s", error)
+                self.down.add(server)
+            except (BackendUnavailable, BackendFault) as error:
+                log.warning("Passing over a judge: %s", error)
+                self._give_up(server)
+            else:
+                self.waits_for_room_since, self.room_pause = None, FULL_PAUSE_S
+                return submitted
+        if busy is None:
+            raise self._nobody(lacking)
+        self._wait_for_room(busy)
+        return None
+
+    def _wait_for_room(self, busy: BackendBusy) -> None:
+        """Raises `busy` when that has taken too long."""
+        now = time.monotonic()
+        since = self.waits_for_room_since = self.waits_for_room_since or now
+        patience = self.pool.patience.queue_s if isinstance(busy, _Full) else self.pool.patience.busy_s
+        wait = min(busy.retry_after_s or self.room_pause, LONGEST_WAIT_S)
+        if now + wait - since > patience and not any(self.sent.values()):
+            raise busy
+        self.room_at = now + wait
+        self.room_pause = min(2 * self.room_pause, 5 * FULL_PAUSE_S)
 
     def _candidates(self) -> list[Judge0]:
         up = [server for server in self.pool.servers if server not in self.down]
         return sorted(up, key=lambda server: server in self.suspect)  # stable: else in the pool's order
 
-    def _nobody(self, lacking: LanguageUnavailable | None) -> JudgingError:
-        """All that could be asked lack the language; but one that is away may have it."""
-        if lacking and not self.down:
+    def _nobody(self, lacking: BackendLacks | None) -> JudgingError:
+        """All that could be asked lack what is needed; but one that is away may have it."""
+        if self.down or lacking is None:
+            return NoBackend("No judge can be used.")
+        if isinstance(lacking, LanguageUnavailable):
             return LanguageUnavailable(f"No judge offers {self.language.name}.")
-        return NoBackend("No judge can be reached.")
+        return lacking
 
     def _submit(self, server: Judge0) -> Submitted:
-        indexes, data = self._read(min(server.ceilings().batch, self._most_fetched))
-        tokens = server.submit(self.language, self.source, data, self.limits)
+        self._check_fitness(server)
+        self._take_low_seat(server)
+        url = server.url
+        most = min(len(self.waiting), server.ceilings().batch, self._most_fetched)
+        seats = self.pool.runs.take(url, most)
+        if not seats.count:
+            raise _Full(f"{url} has as many of our runs as it may have.")
+        names = list(seats.names) or [""] * seats.count
+        used = 0
+        try:
+            indexes, data = self._read(seats.count)
+            tokens = server.submit(
+                self.language, self.source, data, self.limits, callback_url=self._call(server)
+            )
+            used = len(indexes)
+        finally:
+            self.pool.runs.give_back(url, [name for name in names[used:] if name])
         now = time.monotonic()
-        for index, token in zip(indexes, tokens, strict=True):
-            self.sent[server].append(_Sent(index, token, now, now))
+        batch = _Batch(now, count=len(indexes), left=len(indexes))
+        for index, token, name in zip(indexes, tokens, names, strict=False):
+            self.sent[server].append(_Sent(index, token, batch, now, name))
             self.places[index] += 1
         del self.waiting[: len(indexes)]
-        log.info("%d of a program's cases went to %s", len(indexes), server.url)
-        return Submitted(tuple(indexes), "run", server.url, tokens)
+        log.info("%d of a program's cases went to %s", len(indexes), url)
+        return Submitted(tuple(indexes), "run", url, tokens)
+
+    def _check_fitness(self, server: Judge0) -> None:
+        """Raises _LeftAlone where it is known to be down or to lie, BackendBusy while that is being found out.
+
+        A server that nobody knows yet is examined first, by whoever comes first.
+        """
+        if time.monotonic() < self.fit.get(server.url, 0.0):
+            return
+        if server not in self.watched:
+            match self.pool.breakers[server.url].admits():
+                case Admission.NO:
+                    raise _LeftAlone(f"{server.url} has failed lately and is left alone for a while.")
+                case Admission.WATCHED:
+                    self.watched.add(server)
+        standing = self.pool.probes.standing(server.url, self.language.slug)
+        if standing is Standing.UNKNOWN:
+            found = self.pool.probes.examine(server, self.language, beat=self.beat)
+            if found is None:
+                raise _Full(f"{server.url} is being examined.")
+            standing = found
+        if standing is Standing.BAD:
+            raise _LeftAlone(f"{server.url} did not judge a known program in {self.language.name} rightly.")
+        self.fit[server.url] = time.monotonic() + FIT_FOR_S
+
+    def _take_low_seat(self, server: Judge0) -> None:
+        if not self.is_low or server in self.low_seats:
+            return
+        seats = self.pool.low.take(server.url, 1)
+        if not seats.count:
+            raise _Full(f"{server.url} does other work that comes after learners'.")
+        self.low_seats[server] = list(seats.names)
+
+    def _call(self, server: Judge0) -> str:
+        """The address that the server is to call when a run has ended; empty where it is only asked."""
+        if not self.pool.callbacks or not server.ceilings().callbacks:
+            return ""
+        self.is_called_back = True
+        return wakeups.url_for(self.pool.callbacks, self.id)
 
     def _read(self, most: int) -> tuple[list[int], list[bytes]]:
         """The inputs of the first waiting cases: at least one, and no more than fit into one request."""
@@ -277,15 +492,15 @@ class _Work:
         """How many outputs may be in one answer, and so in memory."""
         return max(1, FETCH_BYTES // (self.limits.output_kib * 1024))
 
-    def _look(self, server: Judge0) -> Iterator[Ran]:
+    def _look(self, server: Judge0) -> Iterator[list[Ran]]:
         """Asks once for everything that is at this server; what it holds is handed on piece by piece."""
         sent = self.sent[server].copy()
         for start in range(0, len(sent), self._most_fetched):
             still_there = [
                 one for one in sent[start : start + self._most_fetched] if one in self.sent[server]
             ]
-            if still_there:
-                yield from self._look_for(server, still_there)
+            if still_there and (ran := self._look_for(server, still_there)):
+                yield ran
 
     def _look_for(self, server: Judge0, sent: list[_Sent]) -> list[Ran]:
         try:
@@ -298,9 +513,23 @@ class _Work:
             self._note_silence(server, error)
             return []
         self.silent[server] = 0
+        ended = [one for one, what in zip(sent, seen, strict=True) if isinstance(what, Run)]
         ran = [self._note(server, one, what) for one, what in zip(sent, seen, strict=True)]
+        if ended:
+            self._note_success(server, ended)
         self._check_patience(server)
-        return [run for run in ran if run]
+        return [one for one in ran if one]
+
+    def _note_success(self, server: Judge0, ended: Sequence[_Sent]) -> None:
+        self.pool.runs.give_back(server.url, [one.seat for one in ended if one.seat])
+        for one in ended:
+            one.batch.left -= 1
+            if one.batch.is_whole and not one.batch.left:
+                took = time.monotonic() - one.batch.sent
+                self.pool.usual.note(server.url, self.language.slug, one.batch.count, took)
+        if server in self.watched:
+            self.watched.discard(server)
+            self.pool.breakers[server.url].succeeded()
 
     def _note(self, server: Judge0, one: _Sent, what: Run | Progress) -> Ran | None:
         match what:
@@ -320,11 +549,18 @@ class _Work:
 
     def _note_silence(self, server: Judge0, error: JudgingError) -> None:
         self.silent[server] += 1
-        if self.silent[server] >= TRIES_TO_LOOK:
+        others_know = self.pool.breakers[server.url].state() is State.OPEN
+        if others_know or self.silent[server] >= TRIES_TO_LOOK:
             log.warning("Giving up on a judge that has our cases: %s", error)
-            self.down.add(server)
+            self._give_up(server)
             for one in self.sent[server].copy():
                 self._again(server, one, "was left at")
+
+    def _give_up(self, server: Judge0) -> None:
+        """Not used in this call any more, and the others are told."""
+        self.fit.pop(server.url, None)
+        self.down.add(server)
+        self.pool.breakers[server.url].failed()
 
     def _check_patience(self, server: Judge0) -> None:
         """Overdue is what is run for too long, or waits in a queue in which nothing waits or nobody works."""
@@ -335,10 +571,14 @@ class _Work:
         queued = [one for one in overdue if not one.running]
         queue = self._queue(server) if queued else None
         moves = queue is not None and queue.waiting > 0 and queue.workers > 0
+        patient = queued if moves else []
+        forgiven = [one for one in patient if now - one.batch.sent < self.pool.patience.queue_s]
+        for one in forgiven:
+            one.since = now
+        if len(forgiven) < len(overdue):
+            self.pool.breakers[server.url].failed()
         for one in overdue:
-            if moves and one in queued and now - one.sent < self.pool.patience.queue_s:
-                one.since = now
-            else:
+            if one not in forgiven:
                 self._again(server, one, "is overdue at")
 
     def _patience_s(self) -> float:
@@ -357,6 +597,29 @@ class _Work:
         log.warning("A case %s %s", why, server.url)
         self.suspect.add(server)
         self.sent[server].remove(one)
+        one.batch.is_whole = False
+        self.pool.runs.give_back(server.url, [one.seat] if one.seat else [])
         if self.places[one.index] >= PLACES:
             raise NoBackend(f"A case was given to judges {PLACES} times and none of them ended it.")
         self.waiting = sorted([*self.waiting, one.index])
+
+    # --- Seats -----------------------------------------------------------------------------------------------
+
+    def _keep_seats(self) -> None:
+        if time.monotonic() - self.seats_kept_at < KEEP_SEATS_EVERY_S:
+            return
+        self.seats_kept_at = time.monotonic()
+        for server, sent in self._busy():
+            self.pool.runs.keep(server.url, [one.seat for one in sent if one.seat])
+        for server, names in self.low_seats.items():
+            self.pool.low.keep(server.url, names)
+
+    def leave(self) -> None:
+        """Runs that nobody waits for any more go on at their server: they keep their seats about as long."""
+        for server, sent in self._busy():
+            seats = [one.seat for one in sent if one.seat]
+            usual = self.pool.usual.of(server.url, self.language.slug, len(sent))
+            self.pool.runs.keep(server.url, seats, for_s=max(usual, self.pool.poll_min_s))
+        for server, names in self.low_seats.items():
+            self.pool.low.give_back(server.url, names)
+        self.low_seats.clear()

@@ -8,11 +8,12 @@
 
 It compiles and runs nothing: a Python callable says what a program shows. Base64 is broken into lines, no output is
 null, errors of the framework are empty HTML unless JSON is asked for, the single GET is a second old, and a token
-shows "In Queue" and "Processing" before it shows a result. `tests/execution/test_fake.py` holds it against
-recordings of a real Judge0.
+shows "In Queue" and "Processing" before it shows a result. Where a `callback_url` was given, it is called once the
+program has taken its time. `tests/execution/test_fake.py` holds it against recordings of a real Judge0.
 """
 
 import base64
+import contextlib
 import json
 import threading
 import time
@@ -24,6 +25,8 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import parse_qs, urlsplit
 
+import requests
+
 LANGUAGES = {
     71: "Python (3.8.1)",
     70: "Python (2.7.17)",
@@ -33,18 +36,52 @@ LANGUAGES = {
     79: "Objective-C (Clang 7.0.1)",
 }
 
-CONFIG = {
+CONFIG: dict[str, Any] = {
+    "maintenance_mode": False,
+    "enable_wait_result": True,
+    "enable_compiler_options": True,
+    "allowed_languages_for_compile_options": [],
+    "enable_command_line_arguments": True,
+    "enable_submission_delete": False,
+    "enable_callbacks": True,
+    "callbacks_max_tries": 3,
+    "callbacks_timeout": 5.0,
+    "enable_additional_files": True,
     "max_queue_size": 100,
     "cpu_time_limit": 5.0,
     "max_cpu_time_limit": 15.0,
+    "cpu_extra_time": 1.0,
+    "max_cpu_extra_time": 5.0,
     "wall_time_limit": 10.0,
     "max_wall_time_limit": 20.0,
     "memory_limit": 128000,
     "max_memory_limit": 512000,
+    "stack_limit": 64000,
+    "max_stack_limit": 128000,
+    "max_processes_and_or_threads": 60,
+    "max_max_processes_and_or_threads": 120,
+    "enable_per_process_and_thread_time_limit": False,
+    "allow_enable_per_process_and_thread_time_limit": True,
+    "enable_per_process_and_thread_memory_limit": False,
+    "allow_enable_per_process_and_thread_memory_limit": True,
     "max_file_size": 1024,
     "max_max_file_size": 4096,
+    "number_of_runs": 1,
+    "max_number_of_runs": 20,
+    "redirect_stderr_to_stdout": False,
+    "max_extract_size": 10240,
     "enable_batched_submissions": True,
     "max_submission_batch_size": 20,
+    "submission_cache_duration": 1.0,
+    "use_docs_as_homepage": False,
+    "allow_enable_network": True,
+    "enable_network": False,
+}
+# Where our engine differs in what is asked for here.
+ENGINE_CONFIG = {
+    "enable_submission_delete": True,
+    "enable_callbacks": False,
+    "engine": {"fields": ["engine"]},
 }
 
 FIELDS = [
@@ -101,6 +138,8 @@ DESCRIPTIONS = {
     13: "Internal Error",
     14: "Exec Format Error",
 }
+
+SLOW_S = 0.2  # how long a slow answer takes
 
 UPPER_BOUNDS = {
     "cpu_time_limit": "max_cpu_time_limit",
@@ -190,6 +229,7 @@ class _Submission:
     started: float = field(default_factory=time.monotonic)
     result: Result | None = None
     cached: tuple[float, Any] | None = None
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
 
 @dataclass
@@ -204,23 +244,32 @@ class _Fault:
 
 
 class FakeJudge0:
-    """`looks` is how often a token must be asked for before it shows its result. `engine`: it is our own one."""
+    """`looks` is how often a token must be asked for before it shows its result, `takes_s` how long each program
+    takes beside what its result says. `engine`: it is our own one. `demands` are headers without which, as at a
+    hosted one, nothing is answered; without an `authz_token` nothing is deleted, as on a server that has none.
+    """
 
     def __init__(
         self,
         program: Program = echo,
         *,
         looks: int = 2,
+        takes_s: float = 0.0,
         languages: Mapping[int, str] = LANGUAGES,
         config: Mapping[str, Any] | None = None,
         auth_token: str = "",
+        authz_token: str = "",
+        demands: Mapping[str, str] | None = None,
         engine: bool = False,
     ) -> None:
         self.program = program
         self.looks = looks
+        self.takes_s = takes_s
         self.languages = dict(languages)
-        self.config = CONFIG | dict(config or {}) | ({"engine": {"fields": ["engine"]}} if engine else {})
+        self.config = CONFIG | (ENGINE_CONFIG if engine else {}) | dict(config or {})
         self.auth_token = auth_token
+        self.authz_token = authz_token
+        self.demands = dict(demands or {})
         self.engine = engine
         self.workers = [{"queue": "1.13.1", "size": 0, "available": 2, "idle": 2, "working": 0, "paused": 0}]
         self.stuck_at: int | None = None  # a status that every token shows for ever
@@ -270,10 +319,12 @@ class FakeJudge0:
 
         500, 401, 404, 400, 429, 503      that status with an empty body (`headers` may add Retry-After)
         queue_full, maintenance           Judge0's two 503s
-        garbage, wrong_shape              200 with what is not JSON, or not what was asked for
+        garbage, nested, wrong_shape      200 with what is not JSON, too deep, or not what was asked for
         half                              the connection breaks in the middle of the answer
+        stall                             nothing comes after half an answer
         broken                            it breaks before the answer
         hang                              no answer, until the server is stopped
+        slow                              the right answer, after 0.2 seconds
         """
         self._faults.append(_Fault(kind, times, method, path, headers or {}))
 
@@ -284,6 +335,11 @@ class FakeJudge0:
         """All tokens are lost, as after a restart with an empty database."""
         with self._lock:
             self.submissions.clear()
+
+    @property
+    def connections(self) -> int:
+        """How many connections were opened to it so far."""
+        return self._server.opened
 
     def asked(self, method: str, path: str) -> list[Request]:
         """The requests of this kind, in order."""
@@ -318,6 +374,8 @@ class FakeJudge0:
             number = item.get("language_id")
             blank = ["can't be blank"] if number is None else []
             errors["language_id"] = [*blank, f"language with id {number or ''} doesn't exist"]
+        if item.get("callback_url") and not self.config["enable_callbacks"]:
+            errors["callback_url"] = ["setting callback is not allowed"]
         for name, bound in UPPER_BOUNDS.items():
             if item.get(name, 0) > self.config[bound]:
                 errors[name] = [f"must be less than or equal to {self.config[bound]}"]
@@ -328,6 +386,8 @@ class FakeJudge0:
         with self._lock:
             self.submissions[submission.token] = submission
             self.runs.append((source, stdin))
+        if item.get("callback_url"):
+            threading.Thread(target=self._call_back, args=(submission,), daemon=True).start()
         return {"token": submission.token}
 
     def _show(self, token: str, fields: Sequence[str], *, is_base64: bool) -> dict[str, Any] | None:
@@ -368,11 +428,34 @@ class FakeJudge0:
         submission.looks += 1
         if submission.looks <= self.looks:
             return (1 if submission.looks == 1 else 2), None
-        if submission.result is None:
-            submission.result = self.program(submission.source, submission.stdin)
-        if time.monotonic() - submission.started < submission.result.takes_s:
+        if self._left_s(submission) > 0:
             return 2, None
-        return submission.result.status, submission.result
+        result = self._result(submission)
+        return result.status, result
+
+    def _result(self, submission: _Submission) -> Result:
+        with submission.lock:
+            if submission.result is None:
+                submission.result = self.program(submission.source, submission.stdin)
+            return submission.result
+
+    def _left_s(self, submission: _Submission) -> float:
+        """How long the program will still run."""
+        takes_s = self.takes_s + self._result(submission).takes_s
+        return submission.started + takes_s - time.monotonic()
+
+    def _call_back(self, submission: _Submission) -> None:
+        """One PUT, again only when it breaks; the result is there before it. A submission that is stuck has none."""
+        if self._released.wait(max(0.0, self._left_s(submission))) or self.stuck_at:
+            return
+        submission.looks = self.looks
+        shown = self._show(submission.token, DEFAULT_FIELDS, is_base64=True)
+        headers = {"Content-Type": "application/json", "Accept": "*/*", "User-Agent": "Ruby"}
+        for _ in range(self.config["callbacks_max_tries"]):
+            with contextlib.suppress(requests.RequestException):
+                url, timeout_s = submission.body["callback_url"], self.config["callbacks_timeout"]
+                requests.put(url, json.dumps(shown), headers=headers, timeout=timeout_s)
+                return
 
     def _fields(self, wanted: str) -> list[str] | dict[str, Any]:
         """The names, or the error."""
@@ -410,8 +493,30 @@ class FakeJudge0:
             submission.cached = (now, self._show(token, fields, is_base64=True))
         return 200, submission.cached[1]
 
+    def _delete(self, request: Request) -> tuple[int, Any]:
+        if not self.engine and (
+            not self.authz_token or request.headers.get("X-Auth-User") != self.authz_token
+        ):
+            return 403, None
+        if not self.config["enable_submission_delete"]:
+            return 400, {"error": "delete not allowed"}
+        token = request.path.rpartition("/")[2]
+        submission = self.submissions.get(token)
+        if submission is None:
+            return 404, None
+        status, _ = self._proceed(submission)
+        if status in (1, 2):
+            state = f"{status} ({DESCRIPTIONS[status]})"
+            return 400, {"error": f"submission cannot be deleted because its status is {state}"}
+        shown = self._show(token, DEFAULT_FIELDS, is_base64=True)
+        with self._lock:
+            self.submissions.pop(token, None)
+        return 200, shown
+
     def answer(self, request: Request) -> tuple[int, Any]:
         """Status and JSON, None for the framework's own error page."""
+        if any(request.headers.get(name) != value for name, value in self.demands.items()):
+            return 403, {"message": "You are not subscribed to this API."}
         if self.auth_token and request.headers.get("X-Auth-Token") != self.auth_token:
             return 401, None
         match request.method, request.path:
@@ -422,6 +527,8 @@ class FakeJudge0:
                 return self._get_batch(request.query)
             case "GET", path if path.startswith("/submissions/"):
                 return self._get_one(path.rpartition("/")[2], request.query)
+            case "DELETE", path if path.startswith("/submissions/"):
+                return self._delete(request)
             case "GET", "/languages":
                 return 200, [{"id": number, "name": name} for number, name in self.languages.items()]
             case "GET", "/config_info":
@@ -453,8 +560,10 @@ class _Server(ThreadingHTTPServer):
     def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
         super().__init__(address, handler)
         self.connections: set[Any] = set()
+        self.opened = 0
 
     def process_request(self, request: Any, client_address: Any) -> None:
+        self.opened += 1
         self.connections.add(request)
         super().process_request(request, client_address)
 
@@ -481,6 +590,9 @@ def _handler(fake: FakeJudge0) -> type[BaseHTTPRequestHandler]:
         def do_POST(self) -> None:
             self._answer("POST")
 
+        def do_DELETE(self) -> None:
+            self._answer("DELETE")
+
         def _answer(self, method: str) -> None:
             raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             parts = urlsplit(self.path)
@@ -491,9 +603,10 @@ def _handler(fake: FakeJudge0) -> type[BaseHTTPRequestHandler]:
             with fake._lock:
                 fake.requests.append(request)
             fault = fake._fault(method, parts.path)
-            if fault:
+            if fault and fault.kind != "slow":
                 self._misbehave(fault)
             else:
+                fake._released.wait(SLOW_S if fault else 0)
                 self._send(*fake.answer(request))
 
         def _misbehave(self, fault: _Fault) -> None:
@@ -506,8 +619,15 @@ def _handler(fake: FakeJudge0) -> type[BaseHTTPRequestHandler]:
                 case "half":
                     self._write(200, b'{"submissions":[', "application/json; charset=utf-8", length=4000)
                     self.close_connection = True
+                case "stall":
+                    self._write(200, b'{"submissions":[', "application/json; charset=utf-8", length=4000)
+                    self.wfile.flush()
+                    fake._released.wait(60)
+                    self.close_connection = True
                 case "garbage":
                     self._write(200, b"<html>It works!</html>", "text/html")
+                case "nested":
+                    self._write(200, b"[" * 100_000, "application/json; charset=utf-8")
                 case "wrong_shape":
                     self._send(200, {"nothing": "of the kind"})
                 case "queue_full":
@@ -520,7 +640,7 @@ def _handler(fake: FakeJudge0) -> type[BaseHTTPRequestHandler]:
         def _send(self, status: int, body: Any) -> None:
             if body is not None:
                 self._write(status, json.dumps(body).encode(), "application/json; charset=utf-8")
-            elif status != 401 and "application/json" in self.headers.get("Accept", ""):
+            elif status not in (401, 403) and "application/json" in self.headers.get("Accept", ""):
                 errors = {404: "Not Found", 400: "Bad Request", 500: "Internal Server Error"}
                 self._send(status, {"status": status, "error": errors[status]})
             else:

@@ -1,7 +1,7 @@
 """What these tests share: fake servers, pools of them that do not dawdle, and short ways to say cases."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from decimal import Decimal
 from typing import Any
 
@@ -75,7 +75,14 @@ def wrong_at(count: int, *failing: int) -> list[bytes | None]:
     return [b"something else" if index in failing else b"%d" % index for index in range(1, count + 1)]
 
 
-def judged_by(
+def one_by_one(together: Any) -> Iterator[Any]:
+    """The items of what comes in lists and tuples, also what does not; closing this closes that."""
+    with closing(together):
+        for items in together:
+            yield from items if isinstance(items, (list, tuple)) else [items]
+
+
+def judging(
     pool: Any,
     some: Sequence[Case],
     *,
@@ -85,9 +92,9 @@ def judged_by(
     policy: RunPolicy = RunPolicy.FAIL_FAST,
     scoring: Scoring = WEIGHTED,
     **more: Any,
-) -> list[Step]:
-    """Everything that judging yields."""
-    return list(
+) -> Iterator[Step]:
+    """What judging yields, step by step."""
+    return one_by_one(
         judge(
             program,
             some,
@@ -95,10 +102,15 @@ def judged_by(
             checker=checker,
             policy=policy,
             scoring=scoring,
-            backends=pool,
+            backends=pool.access() if isinstance(pool, Pool) else pool,
             **more,
         )
     )
+
+
+def judged_by(pool: Any, some: Sequence[Case], **more: Any) -> list[Step]:
+    """Everything that judging yields."""
+    return list(judging(pool, some, **more))
 
 
 def verdicts(steps: Sequence[Step]) -> str:

@@ -43,3 +43,26 @@ def test_polling_that_starts_slower_than_it_may_get_is_an_error(settings):
     settings.JUDGE0_POLL_MIN_S, settings.JUDGE0_POLL_MAX_S = 2.0, 1.0
 
     assert found(settings, ["http://x"]) == ["execution.E005"]
+
+
+@pytest.mark.parametrize("url", ["", "http://127.0.0.1:8000", "https://localhost/judge"])
+def test_callbacks_may_be_off_or_come_to_a_host_that_is_served(settings, url):
+    settings.JUDGE0_CALLBACK_URL = url
+
+    assert found(settings, ["http://x"]) == []
+
+
+@pytest.mark.parametrize(
+    "url", ["web:8000", "ftp://localhost", "http://", "http://localhost?a=1", "http://u:p@x"]
+)
+def test_callbacks_to_what_is_no_address_are_an_error_and_its_password_is_not_shown(settings, url):
+    settings.JUDGE0_CALLBACK_URL = url
+
+    assert found(settings, ["http://x"]) == ["execution.E006"]
+    assert all("u:p" not in str(problem) for problem in run_checks())
+
+
+def test_callbacks_to_a_host_that_is_not_served_are_an_error(settings):
+    settings.JUDGE0_CALLBACK_URL = "http://elsewhere.example.org"
+
+    assert found(settings, ["http://x"]) == ["execution.E007"]

@@ -6,7 +6,6 @@ from decimal import Decimal
 import pytest
 
 from execution.errors import LanguageUnavailable, NoBackend
-from execution.judge import judge
 from execution.types import (
     Case,
     Checker,
@@ -21,11 +20,11 @@ from execution.types import (
     Verdict,
 )
 from tests.execution.conftest import (
-    PYTHON,
     cases,
     ended,
     finish,
     judged_by,
+    judging,
     judgings,
     pool_of,
     right,
@@ -426,17 +425,3 @@ def test_cases_are_told_with_what_they_used_and_where(fake):
     assert (case.run.time_ms, case.run.wall_ms, case.run.memory_kib) == (123, 200, 4096)
     assert (case.run.exit_code, case.run.output, case.backend) == (0, b"1\n", server.url)
     assert case.points == Decimal(1)
-
-
-def judging(pool, some, **more):
-    """The same as `judged_by`, step by step."""
-    return judge(
-        PYTHON,
-        some,
-        limits=Limits(),
-        checker=Checker(),
-        policy=RunPolicy.FAIL_FAST,
-        scoring=Scoring(),
-        backends=pool,
-        **more,
-    )

@@ -1,10 +1,15 @@
 """The client for one server: what it sends, what it makes of the answers, and what it calls the errors."""
 
 import base64
+import os
+import socket
 import threading
+import time
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+from django.conf import settings
 
 from execution import languages
 from execution.errors import (
@@ -14,9 +19,12 @@ from execution.errors import (
     BackendUnavailable,
     JudgingError,
     LanguageUnavailable,
+    LimitsUnavailable,
 )
 from execution.judge0 import Judge0, Progress
+from execution.pool import Pool
 from execution.types import Limits, Run, Verdict
+from tests.execution.conftest import cases, finish, judged_by, right, submitted
 from tests.fakes import Result, exited, internal_error, not_compiled, printed, timed_out
 
 LIMITS = Limits(time_ms=1000, memory_kib=65536, output_kib=1)
@@ -26,6 +34,14 @@ PYTHON, CPP, C = (languages.LANGUAGES[n] for n in range(3))
 
 def client_of(server, **headers):
     return Judge0(server.url, headers, connect_timeout_s=1, read_timeout_s=0.5)
+
+
+def at_once(*calls: Callable[[], object]) -> None:
+    threads = [threading.Thread(target=call) for call in calls]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
 
 
 def shown(fake, result, limits=LIMITS, **options):
@@ -82,7 +98,7 @@ def test_every_request_is_for_json_and_in_base64_with_the_headers_of_this_server
 def test_a_limit_that_the_server_cannot_give_is_refused_by_name_and_never_lowered(fake, limits, named):
     server = fake()
 
-    with pytest.raises(BackendRejected, match=named):
+    with pytest.raises(LimitsUnavailable, match=named):
         client_of(server).submit(CPP, b"x", [b""], limits)
 
     assert server.runs == []
@@ -99,7 +115,7 @@ def test_the_wall_limit_is_cut_to_what_the_server_allows_but_never_below_the_cpu
 
 
 def test_a_server_whose_wall_limit_is_below_the_cpu_limit_is_refused(fake):
-    with pytest.raises(BackendRejected, match="time limit"):
+    with pytest.raises(LimitsUnavailable, match="time limit"):
         client_of(fake(config={"max_wall_time_limit": 2.0})).submit(
             CPP, b"x", [b""], replace(LIMITS, time_ms=3000)
         )
@@ -147,13 +163,334 @@ def test_many_threads_may_share_a_client(fake):
         (seen,) = client.fetch(tokens, LIMITS)
         outputs.append((number, int(seen.output)))
 
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(32)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once(*(lambda number=number: work(number) for number in range(32)))
 
     assert sorted(outputs) == [(number, number) for number in range(32)]
+
+
+def test_what_programs_may_use_is_what_the_limits_say(fake):
+    """S3.49: each limit that is changed changes what the server is told."""
+    server = fake()
+    client = client_of(server)
+
+    client.submit(CPP, b"x", [b""], Limits(time_ms=1500, memory_kib=65_536, output_kib=64))
+    client.submit(CPP, b"x", [b""], Limits(time_ms=3000, memory_kib=131_072, output_kib=1024))
+
+    names = ("cpu_time_limit", "wall_time_limit", "memory_limit", "max_file_size", "enable_network")
+    sent = [request.body["submissions"][0] for request in server.asked("POST", "/submissions/batch")]
+    assert [tuple(item[name] for name in names) for item in sent] == [
+        (1.5, 4.0, 65_536, 64, False),
+        (3.0, 7.0, 131_072, 1024, False),
+    ]
+
+
+def test_a_callback_is_asked_for_with_each_run_and_only_if_one_is_wanted(fake):
+    server = fake()
+    client = client_of(server)
+
+    client.submit(PYTHON, b"x", [b"1", b"2"], LIMITS, callback_url="http://127.0.0.1:1/here")
+    client.submit(PYTHON, b"x", [b"3"], LIMITS)
+
+    batches = [request.body["submissions"] for request in server.asked("POST", "/submissions/batch")]
+    assert [[item.get("callback_url") for item in batch] for batch in batches] == [
+        ["http://127.0.0.1:1/here"] * 2,
+        [None],
+    ]
+    assert "callback_url" not in batches[1][0]
+
+
+HOSTED = {"X-RapidAPI-Key": "k3y", "X-RapidAPI-Host": "judge0-ce.example.org"}
+
+
+@pytest.mark.parametrize("headers", [HOSTED, {"X-Auth-Token": "k3y"}])
+def test_a_hosted_judge0_gets_its_own_headers_with_every_request(fake, headers):
+    server = fake(looks=0, demands=headers)
+    client = client_of(server, **headers)
+
+    (seen,) = client.fetch(client.submit(PYTHON, b"x", [b"7"], LIMITS), LIMITS)
+
+    assert seen.output == b"7"
+    with pytest.raises(BackendRejected, match="not subscribed"):
+        client_of(server).ceilings()
+
+
+# --- Deleting, and what else a server lets us do -------------------------------------------------------------
+
+ADMIN = {"X-Auth-User": "adm"}
+DELETING = {"enable_submission_delete": True}
+
+
+@pytest.mark.parametrize(
+    ("config", "headers", "deletes"),
+    [
+        (DELETING, ADMIN, True),
+        (DELETING, {"x-auth-user": "adm"}, True),
+        (DELETING, {}, False),
+        ({}, ADMIN, False),
+        ({"enable_submission_delete": None}, ADMIN, False),
+    ],
+)
+def test_deleting_works_where_the_server_allows_it_and_we_have_the_second_token(
+    fake, config, headers, deletes
+):
+    assert client_of(fake(config=config), **headers).ceilings().deletes is deletes
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_a_server_says_whether_it_calls_back(fake, enabled):
+    assert client_of(fake(config={"enable_callbacks": enabled})).ceilings().callbacks is enabled
+
+
+def test_what_a_server_does_not_say_it_allows_it_does_not_allow(fake):
+    server = fake()
+    del server.config["enable_callbacks"], server.config["enable_submission_delete"]
+
+    ceilings = client_of(server, **ADMIN).ceilings()
+
+    assert (ceilings.callbacks, ceilings.deletes) == (False, False)
+
+
+def test_our_engine_forgets_by_itself_deletes_and_does_not_call_back(engine):
+    client = Judge0(engine, {"X-Auth-Token": settings.ENGINE_AUTH_TOKEN})
+    (token,) = client.submit(PYTHON, b"print(1)", [b""], Limits())
+    while not isinstance(client.fetch([token], Limits())[0], Run):
+        time.sleep(0.02)
+
+    ceilings = client.ceilings()
+
+    assert (ceilings.forgets_by_itself, ceilings.deletes, ceilings.callbacks) == (True, True, False)
+    assert client.delete(token)
+    assert client.fetch([token], Limits()) == [Progress.LOST]
+
+
+def test_what_is_deleted_is_lost_and_may_be_deleted_again(fake):
+    server = fake(looks=0, authz_token="adm", config=DELETING)
+    client = client_of(server, **ADMIN)
+    tokens = client.submit(PYTHON, b"x", [b"1", b"2"], LIMITS)
+
+    assert [client.delete(tokens[0]), client.delete(tokens[0])] == [True, True]
+
+    lost, kept = client.fetch(tokens, LIMITS)
+    assert (lost, kept.output) == (Progress.LOST, b"2")
+
+
+def test_what_still_waits_or_runs_is_not_deleted(fake):
+    client = client_of(fake(looks=2, authz_token="adm", config=DELETING), **ADMIN)
+    (token,) = client.submit(PYTHON, b"x", [b""], LIMITS)
+
+    assert [client.delete(token) for _ in range(3)] == [False, False, True]
+
+
+@pytest.mark.parametrize(("authz", "config"), [("adm", {}), ("other", DELETING), ("", DELETING)])
+def test_a_server_that_does_not_let_us_delete_refuses(fake, authz, config):
+    client = client_of(fake(looks=0, authz_token=authz, config=config), **ADMIN)
+    (token,) = client.submit(PYTHON, b"x", [b""], LIMITS)
+
+    with pytest.raises(BackendRejected):
+        client.delete(token)
+
+
+# --- Connections ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("most", [1, 3])
+def test_no_more_connections_are_opened_than_are_allowed(fake, most):
+    server = fake()
+    server.fail("slow")
+    client = Judge0(server.url, connections=most)
+
+    at_once(*[client.queue] * 6)
+
+    assert (server.connections, len(server.requests)) == (most, 6)
+
+
+def test_a_connection_is_used_again_by_whoever_comes_next(fake):
+    server = fake()
+    client = client_of(server)
+
+    for _ in range(3):
+        at_once(client.queue)
+
+    assert server.connections == 1
+
+
+def test_who_finds_no_connection_free_is_told_that_the_server_is_busy(fake):
+    """Not that it is away: what keeps the others waiting may be as slow as it likes."""
+    server = fake()
+    server.fail("slow")
+    client = Judge0(server.url, connections=1)
+    other = threading.Thread(target=client.queue)
+    other.start()
+    while not server.requests:
+        time.sleep(0.001)
+
+    with pytest.raises(BackendBusy, match="connections"):
+        client.offered(0.01)
+
+    other.join()
+    assert client.queue().workers == 2
+
+
+def test_connections_are_free_again_whatever_became_of_the_request(fake):
+    server = fake()
+    client = Judge0(server.url, connections=1, read_timeout_s=0.2)
+
+    for fault in ("half", "stall", "broken", "hang", "garbage", "500"):
+        server.fail(fault)
+        with pytest.raises(JudgingError):
+            client.queue()
+        server.mend()
+
+    assert client.queue().workers == 2
+
+
+def test_a_forked_process_does_not_speak_on_its_parents_connections(fake):
+    """As RQ's own worker makes one for each job: two that read from one socket get each other's answers."""
+    server = fake()
+    client = client_of(server)
+    client.queue()
+
+    child = os.fork()
+    if not child:
+        try:
+            client.queue()
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
+
+    assert (server.connections, len(server.requests)) == (2, 2)
+
+
+def test_a_proxy_of_the_environment_does_not_come_between_us_and_a_server(fake, monkeypatch):
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+
+    assert client_of(fake()).queue().workers == 2
+
+
+# --- Once more, and for how long -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("retries", [0, 1, 3])
+def test_a_request_whose_connection_broke_is_sent_again_as_often_as_is_allowed(fake, retries):
+    server = fake()
+    client = Judge0(server.url, retries=retries)
+
+    server.fail("broken", times=retries)
+    client.queue()
+    server.fail("broken")
+    with pytest.raises(BackendUnavailable):
+        client.queue()
+
+    assert len(server.requests) == 2 * (retries + 1)
+
+
+@pytest.mark.parametrize(
+    "fault", ["hang", "stall", "half", "500", "502", "503", "queue_full", "429", "400", "401", "404", "422"]
+)
+def test_nothing_else_is_sent_again(fake, fault):
+    """S1.17, S1.18, S1.19 (in part): a timeout, a 5xx and a 4xx each end a call that was made once."""
+    server = fake()
+    server.fail(fault)
+
+    with pytest.raises(JudgingError):
+        Judge0(server.url, read_timeout_s=0.2, retries=5).queue()
+
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(("timeout_s", "at_most_s"), [(0.05, 0.5), (0.5, 2)])
+@pytest.mark.parametrize("fault", ["hang", "stall"])
+def test_a_server_that_falls_silent_is_abandoned_after_the_configured_time(fake, fault, timeout_s, at_most_s):
+    server = fake()
+    server.fail(fault)
+    began = time.monotonic()
+
+    with pytest.raises(BackendUnavailable):
+        Judge0(server.url, read_timeout_s=timeout_s).queue()
+
+    assert timeout_s <= time.monotonic() - began < at_most_s
+
+
+@pytest.mark.parametrize(("timeout_s", "at_most_s"), [(0.05, 0.5), (0.5, 2)])
+def test_a_server_that_takes_no_connections_is_abandoned_after_the_configured_time(timeout_s, at_most_s):
+    """S1.13: its backlog is full, so that it answers neither yes nor no."""
+    with socket.socket() as deaf, socket.socket() as first, socket.socket() as second:
+        deaf.bind(("127.0.0.1", 0))
+        deaf.listen(0)
+        for one in (first, second):
+            one.setblocking(False)
+            one.connect_ex(deaf.getsockname())
+        began = time.monotonic()
+
+        with pytest.raises(BackendUnavailable, match="ConnectTimeout"):
+            Judge0(
+                f"http://127.0.0.1:{deaf.getsockname()[1]}", connect_timeout_s=timeout_s, retries=5
+            ).queue()
+
+    assert timeout_s <= time.monotonic() - began < at_most_s
+
+
+# --- As the settings say -------------------------------------------------------------------------------------
+
+
+def server_of(settings, *servers, **values):
+    """The last of these servers as the settings make it."""
+    settings.JUDGE0_URLS = [server if isinstance(server, str) else server.url for server in servers]
+    settings.JUDGE0_HEADERS = values.pop("JUDGE0_HEADERS", [{} for _ in servers])
+    for name, value in values.items():
+        setattr(settings, name, value)
+    return Pool.from_settings().servers[-1]
+
+
+@pytest.mark.parametrize("most", [2, 4])
+def test_the_setting_decides_how_many_connections_there_are(fake, settings, most):
+    """S3.47"""
+    server = fake()
+    server.fail("slow")
+
+    at_once(*[server_of(settings, server, JUDGE0_CONNECTIONS=most).queue] * 4)
+
+    assert server.connections == most
+
+
+@pytest.mark.parametrize("retries", [0, 2])
+def test_the_setting_decides_how_many_retries_there_are(fake, settings, retries):
+    """S3.48"""
+    server = fake()
+    server.fail("broken")
+
+    with pytest.raises(BackendUnavailable):
+        server_of(settings, server, JUDGE0_RETRIES=retries).queue()
+
+    assert len(server.requests) == retries + 1
+
+
+@pytest.mark.parametrize(("timeout_s", "at_most_s"), [(0.05, 0.5), (0.5, 2)])
+def test_the_setting_decides_how_long_a_silent_server_is_waited_for(fake, settings, timeout_s, at_most_s):
+    """S1.13, S3.46"""
+    server = fake()
+    server.fail("hang")
+    began = time.monotonic()
+
+    with pytest.raises(BackendUnavailable):
+        server_of(settings, server, JUDGE0_READ_TIMEOUT_S=timeout_s).queue()
+
+    assert timeout_s <= time.monotonic() - began < at_most_s
+
+
+@pytest.mark.parametrize("headers", [HOSTED, {"X-Auth-Token": "k3y"}])
+def test_a_hosted_judge0_is_a_member_of_a_pool(fake, settings, headers):
+    """S4.6: it takes over when our own is away, with headers that are for it alone."""
+    ours, hosted = fake(), fake(looks=0, demands=headers)
+    ours.fail("500")
+    server_of(settings, ours, hosted, JUDGE0_HEADERS=[{"X-Auth-Token": "ours"}, headers])
+
+    steps = judged_by(Pool.from_settings(), cases(right(3)))
+
+    assert finish(steps).verdict is Verdict.AC
+    assert {step.backend for step in submitted(steps)} == {hosted.url}
+    assert all(request.headers.get("X-Auth-Token") == "ours" for request in ours.requests)
+    assert not any("ours" in request.headers.values() for request in hosted.requests)
 
 
 # --- What it makes of runs -----------------------------------------------------------------------------------
@@ -341,6 +678,9 @@ def test_an_answer_that_makes_no_sense_is_no_verdict(fake, result):
     assert shown(fake, result) is Progress.FAULTY
 
 
+STATUS_IS_ENOUGH = ("404", "garbage", "nested", "wrong_shape")  # for deleting
+
+
 # --- What it calls the errors --------------------------------------------------------------------------------
 
 
@@ -359,7 +699,9 @@ def test_an_answer_that_makes_no_sense_is_no_verdict(fake, result):
         ("401", BackendRejected),
         ("404", BackendRejected),
         ("302", BackendRejected),
+        ("stall", BackendUnavailable),
         ("garbage", BackendFault),
+        ("nested", BackendFault),
         ("wrong_shape", BackendFault),
     ],
 )
@@ -375,6 +717,7 @@ def test_each_trouble_has_its_name_whatever_is_asked(fake, fault, error):
         lambda: client_of(server).ceilings(),
         lambda: client.offered(0.5),
         lambda: client.queue(),
+        *([] if fault in STATUS_IS_ENOUGH else [lambda: client.delete(tokens[0])]),
     ):
         with pytest.raises(JudgingError) as caught:
             ask()

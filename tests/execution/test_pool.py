@@ -8,10 +8,17 @@ from dataclasses import replace
 
 import pytest
 
-from execution.errors import BackendBusy, BackendFault, BackendRejected, LanguageUnavailable, NoBackend
+from execution.errors import (
+    BackendBusy,
+    BackendFault,
+    BackendRejected,
+    LanguageUnavailable,
+    LimitsUnavailable,
+    NoBackend,
+)
 from execution.pool import Pool, Ran, Ticket
 from execution.types import Limits, Program, Submitted, Verdict
-from tests.execution.conftest import HASTY, PYTHON, pool_of
+from tests.execution.conftest import HASTY, PYTHON, one_by_one, pool_of
 from tests.fakes import Result, exited, internal_error, printed
 
 LIMITS = Limits(time_ms=50)
@@ -22,7 +29,7 @@ def inputs(count):
 
 
 def run(pool, count=3, *, program=PYTHON, limits=LIMITS, placed=None):
-    return list(pool.run(program, inputs(count), limits, placed))
+    return list(one_by_one(pool.access().run(program, inputs(count), limits, placed)))
 
 
 def outputs(steps):
@@ -55,6 +62,7 @@ def test_the_first_server_gets_the_cases_as_long_as_it_answers(fake, caplog):
     "fault", ["500", "503", "maintenance", "broken", "half", "hang", "garbage", "wrong_shape"]
 )
 def test_a_server_in_trouble_is_passed_over(fake, fault):
+    """S1.52: the role of `submitWithFallback` is `Pool`'s."""
     first, second = fake(), fake()
     first.fail(fault)
 
@@ -92,6 +100,15 @@ def test_a_server_without_the_language_is_passed_over(fake):
     first, second = fake(languages={54: "C++ (GCC 9.2.0)"}), fake()
 
     assert places(run(pool_of(first, second), 1)) == [(second.url, (1,))]
+
+
+def test_a_server_that_gives_less_time_than_the_question_is_passed_over(fake):
+    first, second = fake(), fake(config={"max_cpu_time_limit": 60.0, "max_wall_time_limit": 125.0})
+    limits = Limits(time_ms=30_000)
+
+    assert places(run(pool_of(first, second), 1, limits=limits)) == [(second.url, (1,))]
+    with pytest.raises(LimitsUnavailable, match="time limit of 30 s"):
+        run(pool_of(first), limits=limits)
 
 
 def test_a_language_that_nobody_offers_is_unavailable(fake):
@@ -164,7 +181,7 @@ def test_when_a_backend_dies_halfway_the_next_one_runs_only_what_is_left(fake):
         return printed(stdin, takes_s=0 if stdin == b"1" else 30)
 
     first, second = fake(slow_from_two), fake()
-    steps = pool_of(first, second).run(PYTHON, inputs(3), LIMITS)
+    steps = one_by_one(pool_of(first, second).access().run(PYTHON, inputs(3), LIMITS))
     told = list(itertools.islice(steps, 2))
     assert outputs(told) == {1: b"1"}
 
@@ -221,7 +238,7 @@ def test_a_second_internal_error_is_a_fault_of_the_judge(fake):
 
 def test_lost_tokens_are_run_again(fake):
     server = fake(lambda source, stdin: printed(stdin, takes_s=0.1))
-    steps = pool_of(server).run(PYTHON, inputs(2), LIMITS)
+    steps = one_by_one(pool_of(server).access().run(PYTHON, inputs(2), LIMITS))
     next(steps)
 
     server.forget()
@@ -278,7 +295,7 @@ def test_a_token_in_a_queue_in_which_nothing_waits_is_overdue(fake):
 
 def test_placed_cases_are_asked_for_where_they_are(fake):
     first, second = fake(), fake()
-    told = next(pool_of(second).run(PYTHON, inputs(2), LIMITS))
+    told = next(pool_of(second).access().run(PYTHON, inputs(2), LIMITS))
     assert isinstance(told, Submitted)
     placed = {n: Ticket(second.url, token) for n, token in zip(told.indexes, told.tokens, strict=True)}
 
@@ -303,7 +320,9 @@ def test_large_inputs_are_sent_in_several_requests(fake):
     server = fake()
     large = {index: (lambda: b"x" * 5_000_000) for index in (1, 2, 3)}
 
-    steps = list(pool_of(server, read_timeout_s=10).run(PYTHON, large, Limits(output_kib=4096)))
+    steps = list(
+        one_by_one(pool_of(server, read_timeout_s=10).access().run(PYTHON, large, Limits(output_kib=4096)))
+    )
 
     assert [indexes for _, indexes in places(steps)] == [(1, 2), (3,)]
 
@@ -380,16 +399,3 @@ def test_the_settings_say_which_servers_there_are_and_what_each_is_told(fake, se
     first.fail("500", method="POST")
 
     assert places(run(pool, 1)) == [(second.url, (1,))]
-
-
-def test_health_says_of_each_server_whether_it_can_judge_and_in_which_languages(fake):
-    fine, silent, useless = fake(), fake(), fake(languages={60: "Go (1.13.5)"})
-    silent.fail("401")
-
-    health = pool_of(fine, silent, "http://127.0.0.1:1", useless).health()
-
-    assert [one.ok for one in health] == [True, False, False, False]
-    assert (health[0].url, health[0].detail, health[0].languages) == (fine.url, "", ("python", "cpp", "c"))
-    assert "401" in health[1].detail
-    assert "does not answer" in health[2].detail
-    assert "none of our languages" in health[3].detail

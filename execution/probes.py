@@ -1,0 +1,336 @@
+"""Does a server tell the truth? Tiny known programs, run at every server in every language, again and again.
+
+    never probed, or not lately ── UNKNOWN ──a probe──▶ GOOD ◀──it passed── BAD
+                                                          └──it failed twice──▶┘
+
+A pair of server and language that fails is BAD until a probe passes: no learner's program goes there. What was found
+is kept in Redis for all workers; where Redis is away, every pair is GOOD, and each judging finds out for itself.
+"""
+
+import json
+import logging
+import secrets
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from enum import StrEnum
+
+import redis
+
+from execution.errors import BackendBusy, BackendFault, BackendRejected, JudgingError
+from execution.judge0 import Ceilings, Judge0, Progress
+from execution.languages import Language
+from execution.shared import Shared
+from execution.types import VERDICT_NAMES, Limits, Run, Verdict
+
+logger = logging.getLogger(__name__)
+
+PATIENCE_S = 30.0
+TURN_MS = 10_000  # after which another may try, unless who is at it shows that it lives
+STALE_ROUNDS = 4  # a pair whose last probe is older than so many rounds is UNKNOWN …
+LEAST_STALE_S = 60.0  # … and never sooner than this
+KEPT_S = 24 * 3600
+LOOK_MIN_S, LOOK_MAX_S = 0.02, 1.0
+SLOWER = 1.5
+QUOTED = 100  # characters of what a server showed in our sentence
+
+LIMITS = Limits(time_ms=5000, memory_kib=256 * 1024, output_kib=64)
+EXITS_WITH = 3
+
+# Each reads two numbers and an exit code, prints the product plus the code, and exits with the code. The comment is
+# new every time, so that a server that keeps compiled programs has to compile.
+PROGRAMS = {
+    "python": """\
+# {comment}
+import sys
+a, b, code = map(int, input().split())
+print(a * b + code)
+sys.exit(code)
+""",
+    "cpp": """\
+// {comment}
+#include <cstdio>
+#include <vector>
+int main() {{
+    std::vector<int> read(3);
+    for (int &one : read) if (std::scanf("%d", &one) != 1) return 1;
+    std::printf("%d\\n", read[0] * read[1] + read[2]);
+    return read[2];
+}}
+""",
+    "c": """\
+/* {comment} */
+#include <stdio.h>
+int main(void) {{
+    int a, b, code;
+    if (scanf("%d %d %d", &a, &b, &code) != 3) return 1;
+    printf("%d\\n", a * b + code);
+    return code;
+}}
+""",
+}
+
+
+class Standing(StrEnum):
+    """UNKNOWN: never probed, or not lately."""
+
+    GOOD = "good"
+    BAD = "bad"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Probed:
+    """The last probe of a pair. `at` and `since` (when it began to pass, or to fail) are Redis's seconds since 1970."""
+
+    passed: bool
+    detail: str
+    at: float
+    took_ms: int
+    since: float
+
+
+class Probes:
+    """What probes found. `every_s` is how often a pair is to be probed; 0: never, and every pair is GOOD."""
+
+    def __init__(self, shared: Shared, every_s: float) -> None:
+        self._shared = shared
+        self.every_s = every_s
+
+    @property
+    def stale_s(self) -> float:
+        return max(STALE_ROUNDS * self.every_s, LEAST_STALE_S)
+
+    def standing(self, url: str, language: str) -> Standing:
+        if not self.every_s or language not in PROGRAMS:
+            return Standing.GOOD
+
+        def ask(client: redis.Redis) -> Standing:
+            with client.pipeline(transaction=False) as pipe:
+                pipe.hget(_key(url), language)
+                pipe.time()
+                kept, now = pipe.execute()
+            return self.judge(None if kept is None else Probed(**json.loads(kept)), _seconds(now))
+
+        return self._shared.ask(ask, otherwise=Standing.GOOD)
+
+    def judge(self, last: Probed | None, now: float) -> Standing:
+        """What the last probe of a pair means at `now`. A failure stands until a probe passes, however old it is."""
+        if last is not None and not last.passed:
+            return Standing.BAD
+        if last is None or now - last.at > self.stale_s:
+            return Standing.UNKNOWN
+        return Standing.GOOD
+
+    def examine(
+        self, server: Judge0, language: Language, *, beat: Callable[[], None] = lambda: None
+    ) -> Standing | None:
+        """Probes the pair now and notes what came out; None when somebody else is just doing so.
+
+        A probe that fails is repeated once: an overload is no lie. `beat` is called at each look at it. Raises
+        BackendUnavailable, BackendBusy or LanguageUnavailable where nothing can be said of the pair; then nothing is
+        noted.
+        """
+        if not self.every_s or language.slug not in PROGRAMS:
+            return Standing.GOOD
+        turn = f"backend:probing:{language.slug}:{server.url}"
+
+        def keep_turn() -> None:
+            beat()
+            self._shared.ask(lambda client: client.pexpire(turn, TURN_MS), otherwise=True)
+
+        if not self._shared.ask(
+            lambda client: bool(client.set(turn, 1, nx=True, px=TURN_MS)), otherwise=True
+        ):
+            return None
+        try:
+            started = time.monotonic()
+            detail = probe(server, language, beat=keep_turn) and probe(server, language, beat=keep_turn)
+            took_ms = round((time.monotonic() - started) * 1000)
+            self._note(server.url, language.slug, detail, took_ms)
+        finally:
+            self._shared.ask(lambda client: client.delete(turn), otherwise=0)
+        return Standing.BAD if detail else Standing.GOOD
+
+    def _note(self, url: str, language: str, detail: str, took_ms: int) -> None:
+        def tell(client: redis.Redis) -> None:
+            now = _seconds(client.time())
+            last = _found(client, url).get(language)
+            probed = Probed(passed=not detail, detail=detail, at=now, took_ms=took_ms, since=now)
+            if last is not None and last.passed == probed.passed:
+                probed = replace(probed, since=last.since)
+            client.hset(_key(url), language, json.dumps(asdict(probed)))
+            client.expire(_key(url), round(KEPT_S + self.stale_s))
+
+        self._shared.ask(tell, otherwise=None)
+
+    def due(self, url: str, offered: Sequence[str], *, at_once: bool = False) -> list[str]:
+        """Which of these languages are to be probed now: all that are UNKNOWN, else the one that waits longest.
+
+        One that is BAD is due at once, a GOOD one every `every_s`, or `at_once` too. None where Redis does not answer.
+        """
+        if not self.every_s:
+            return []
+
+        def ask(client: redis.Redis) -> list[str]:
+            found, now = _found(client, url), _seconds(client.time())
+            probed = [slug for slug in offered if slug in PROGRAMS]
+            unknown = [slug for slug in probed if self.judge(found.get(slug), now) is Standing.UNKNOWN]
+            if unknown:
+                return unknown
+            waiting = [
+                slug
+                for slug in probed
+                if at_once or not found[slug].passed or now - found[slug].at >= self.every_s
+            ]
+            return sorted(waiting, key=lambda slug: found[slug].at)[:1]
+
+        return self._shared.ask(ask, otherwise=[])
+
+    def found(self, url: str) -> Mapping[str, Probed]:
+        """The last probe of each language; for people. Empty where Redis does not answer."""
+        return self._shared.ask(lambda client: _found(client, url), otherwise={})
+
+
+def _key(url: str) -> str:
+    return f"backend:probes:{url}"
+
+
+def _found(client: redis.Redis, url: str) -> dict[str, Probed]:
+    kept: dict[bytes, bytes] = client.hgetall(_key(url))  # type: ignore[assignment]  # we do not decode answers
+    return {name.decode(): Probed(**json.loads(one)) for name, one in kept.items()}
+
+
+def _seconds(now: tuple[int, int]) -> float:
+    """Of Redis's TIME."""
+    return now[0] + now[1] / 1_000_000
+
+
+# --- One probe -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Trial:
+    """One run of the program: what it is given, and what the server must say of it."""
+
+    input: bytes
+    answer: bytes
+    exit_code: int
+
+
+def _trial(exit_code: int) -> _Trial:
+    """With numbers that nobody can know before."""
+    a, b = (1000 + secrets.randbelow(30_000) for _ in range(2))
+    return _Trial(f"{a} {b} {exit_code}\n".encode(), str(a * b + exit_code).encode(), exit_code)
+
+
+def probe(
+    server: Judge0,
+    language: Language,
+    *,
+    patience_s: float = PATIENCE_S,
+    beat: Callable[[], None] = lambda: None,
+) -> str:
+    """Empty when the server told the truth about our program, else a sentence that says what was wrong.
+
+    `patience_s` is how long it may have the program; `beat` is called at each look at it. Raises BackendUnavailable,
+    BackendBusy (also where the program still waits in a queue that moves) and LanguageUnavailable.
+    """
+    trials = (_trial(0), _trial(EXITS_WITH))
+    source = PROGRAMS[language.slug].format(comment=secrets.token_hex(8)).encode()
+    try:
+        limits = _limits(server.ceilings())
+        inputs = [one.input for one in trials]
+        size = server.ceilings().batch
+        tokens = [
+            token
+            for start in range(0, len(inputs), size)
+            for token in server.submit(language, source, inputs[start : start + size], limits)
+        ]
+        seen = _await(server, tokens, limits, patience_s, beat)
+        _tidy(server, tokens)
+    except (BackendRejected, BackendFault) as error:
+        return str(error).replace(server.url, "It")
+    return next((wrong for run, trial in zip(seen, trials, strict=True) if (wrong := _wrong(run, trial))), "")
+
+
+def _limits(ceilings: Ceilings) -> Limits:
+    """Generous, but no more than the server gives."""
+    return replace(
+        LIMITS,
+        time_ms=min(LIMITS.time_ms, int(min(ceilings.cpu_s, ceilings.wall_s) * 1000)),
+        memory_kib=min(LIMITS.memory_kib, ceilings.memory_kib),
+        output_kib=min(LIMITS.output_kib, ceilings.file_kib),
+    )
+
+
+def _await(
+    server: Judge0, tokens: Sequence[str], limits: Limits, patience_s: float, beat: Callable[[], None]
+) -> Sequence[Run | Progress]:
+    """What became of the tokens when all have ended, or patience has."""
+    until = time.monotonic() + patience_s
+    pause = LOOK_MIN_S
+    while True:
+        beat()
+        seen = server.fetch(tokens, limits)
+        if not {Progress.QUEUED, Progress.RUNNING} & set(seen):
+            return seen
+        if time.monotonic() > until:
+            if Progress.QUEUED in seen and _queue_moves(server):
+                raise BackendBusy(f"{server.url} has a long queue.")
+            return seen
+        time.sleep(pause)
+        pause = min(pause * SLOWER, LOOK_MAX_S)
+
+
+def _queue_moves(server: Judge0) -> bool:
+    queue = server.queue()
+    return queue.waiting > 0 and queue.workers > 0
+
+
+def _tidy(server: Judge0, tokens: Sequence[str]) -> None:
+    """A Judge0 would keep them for ever, some thousands a day."""
+    ceilings = server.ceilings()
+    if ceilings.forgets_by_itself or not ceilings.deletes:
+        return
+    try:
+        for token in tokens:
+            server.delete(token)
+    except JudgingError as error:
+        logger.info("A probe stays at its server: %s", error)
+
+
+def _wrong(seen: Run | Progress, trial: _Trial) -> str:
+    """What the server says wrongly of this run; empty when it is right."""
+    match seen:
+        case Progress.QUEUED:
+            return "It did not begin to run a program, though nothing else waits."
+        case Progress.RUNNING:
+            return "It did not bring a tiny program to its end."
+        case Progress.LOST:
+            return "It lost a program."
+        case Progress.FAULTY:
+            return "It failed at a tiny program, with an internal error or an answer that makes no sense."
+        case Run():
+            return _wrong_ending(seen, trial) or _wrong_output(seen, trial)
+
+
+def _wrong_ending(run: Run, trial: _Trial) -> str:
+    right = None if trial.exit_code == 0 else Verdict.RTE
+    if run.failure is right and run.exit_code == trial.exit_code:
+        return ""
+    said = f"“{VERDICT_NAMES[run.failure]}”" if run.failure else "that it ended well"
+    words = _first_line(run.compile_output or run.message.encode())
+    about = f"exit code {run.exit_code}" if run.exit_code is not None else words
+    return f"A program that exits with {trial.exit_code}: it says {said}{f' ({about})' if about else ''}."
+
+
+def _wrong_output(run: Run, trial: _Trial) -> str:
+    if run.output.strip() == trial.answer:
+        return ""
+    shown = _first_line(run.output)
+    return f"A program that prints {trial.answer.decode()}: it shows {f'“{shown}”' if shown else 'nothing'}."
+
+
+def _first_line(text: bytes) -> str:
+    return text.decode(errors="replace").strip().partition("\n")[0][:QUOTED]
