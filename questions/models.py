@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from typing import Self
 
 from django.conf import settings
@@ -31,6 +32,8 @@ from execution.types import (
 from questions import statements
 
 PREVIEW_BYTES = 60
+SHELF_BYTES = 1024 * 1024
+SHELF_BLOBS = 200
 
 
 def _first_bytes(field: str, count: int) -> Coalesce:
@@ -290,18 +293,24 @@ class TestCaseQuerySet(models.QuerySet["TestCase"]):
 
     def values_for_judging(self) -> list["StoredCase"]:
         """As values, indexes from 1; data is read from its blob only when a case is run."""
+        rows = list(
+            self.in_order().values_list(
+                "input_id", "input__size", "answer_id", "answer__size", "group", "points", "visibility"
+            )
+        )
+        shelf = BlobShelf(pair for row in rows for pair in (row[0:2], row[2:4]))
         return [
             StoredCase(
                 index=index,
-                input=BlobReader(case.input_id),
-                answer=BlobReader(case.answer_id),
-                group=case.group,
-                points=case.points,
-                public=case.is_public,
-                input_sha256=case.input_id,
-                answer_sha256=case.answer_id,
+                input=partial(shelf.take, input_sha256),
+                answer=partial(shelf.take, answer_sha256),
+                group=group,
+                points=points,
+                public=visibility == TestCase.Visibility.PUBLIC,
+                input_sha256=input_sha256,
+                answer_sha256=answer_sha256,
             )
-            for index, case in enumerate(self.in_order(), start=1)
+            for index, (input_sha256, _, answer_sha256, _, group, points, visibility) in enumerate(rows, 1)
         ]
 
 
@@ -313,14 +322,40 @@ class StoredCase(Case):
     answer_sha256: str = ""
 
 
-class BlobReader:
-    """Reads a blob's bytes when called."""
+class BlobShelf:
+    """Reads blobs when they are asked for, small ones together with those that will be asked for next.
 
-    def __init__(self, sha256: str) -> None:
-        self.sha256 = sha256
+    `wanted` are hashes and sizes in the order of use. At most SHELF_BYTES are kept.
+    """
 
-    def __call__(self) -> bytes:
-        return bytes(Blob.objects.values_list("data", flat=True).get(pk=self.sha256))
+    def __init__(self, wanted: Iterable[tuple[str, int]]) -> None:
+        self._wanted = list(dict.fromkeys(wanted))
+        self._places = {sha256: place for place, (sha256, _) in enumerate(self._wanted)}
+        self._kept: dict[str, bytes] = {}
+
+    def take(self, sha256: str) -> bytes:
+        """Raises Blob.DoesNotExist where it is gone: the author has replaced a case."""
+        if sha256 in self._kept:
+            return self._kept[sha256]
+        together = self._from(self._places[sha256])
+        if not together:
+            return bytes(Blob.objects.values_list("data", flat=True).get(pk=sha256))
+        rows = Blob.objects.filter(pk__in=together).values_list("pk", "data")
+        self._kept = {pk: bytes(data) for pk, data in rows}
+        if sha256 not in self._kept:
+            raise Blob.DoesNotExist(sha256)
+        return self._kept[sha256]
+
+    def _from(self, place: int) -> list[str]:
+        """As many from this place on as fit on the shelf; none where the first is too large."""
+        names: list[str] = []
+        total = 0
+        for name, size in self._wanted[place : place + SHELF_BLOBS]:
+            total += size
+            if total > SHELF_BYTES:
+                break
+            names.append(name)
+        return names
 
 
 class TestCase(models.Model):

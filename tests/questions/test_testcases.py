@@ -9,7 +9,7 @@ from django.db.models import ProtectedError
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from questions import testcases
-from questions.models import Blob, Question, TestCase
+from questions.models import SHELF_BYTES, Blob, Question, TestCase
 from questions.testcases import TestCaseRefused
 from tests.factories import make_author, make_case, make_question, make_user
 
@@ -190,3 +190,43 @@ def test_data_stays_when_its_last_case_goes_while_somebody_stores_the_same_bytes
 
     assert not going.testcases.exists()
     assert bytes(coming.testcases.get().input.data) == b"same bytes"
+
+
+# --- Reading them for a judging -------------------------------------------------------------------------------
+
+
+def test_the_data_of_many_small_cases_is_read_in_one_query(django_assert_num_queries) -> None:
+    question = make_question([(f"{n}\n", f"{n % 2}\n", False) for n in range(30)])
+    with django_assert_num_queries(1):
+        cases = question.testcases.values_for_judging()
+
+    with django_assert_num_queries(1):
+        read = [(case.input(), case.answer and case.answer()) for case in cases]
+
+    assert read == [(b"%d\n" % n, b"%d\n" % (n % 2)) for n in range(30)]
+
+
+def test_large_data_is_read_case_by_case_and_not_kept(django_assert_num_queries) -> None:
+    large = "x" * (SHELF_BYTES + 1)
+    question = make_question([(large, "1\n", False), ("2\n", "2\n", False)])
+    first, second = question.testcases.values_for_judging()
+
+    with django_assert_num_queries(2):
+        assert first.input() == first.input() == large.encode()
+    with django_assert_num_queries(1):
+        assert [read() for read in (first.answer, second.input, second.answer) if read] == [
+            b"1\n",
+            b"2\n",
+            b"2\n",
+        ]
+
+
+def test_data_that_was_replaced_meanwhile_is_not_there_any_more() -> None:
+    question = make_question([("1\n", "1\n", False), ("2\n", "2\n", False)])
+    first, second = question.testcases.values_for_judging()
+    question.testcases.all().delete()
+    Blob.objects.delete_unused([first.input_sha256])
+
+    with pytest.raises(Blob.DoesNotExist):
+        first.input()
+    assert second.input() == b"2\n"
