@@ -1,8 +1,8 @@
 """`/healthz`: this process answers. `/readyz`: what it depends on does too.
 
 Web replicas are probed with `/readyz?role=web`: they can take submissions as long as the database is there, so
-Redis and the backends are reported but not fatal. How backends are is what workers have reported to Redis; the web
-never talks to one.
+Redis and the backends are reported but not fatal. How backends are is what workers have found; the web never talks to
+one.
 """
 
 from collections.abc import Callable
@@ -12,8 +12,8 @@ import redis
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
+from submissions import backends
 from submissions.connections import redis_client
-from submissions.recovery import reported_backends
 
 FATAL_FOR_WEB = {"database"}
 
@@ -44,15 +44,13 @@ def _redis() -> dict[str, Any]:
 
 def _backends() -> dict[str, Any]:
     try:
-        backends = reported_backends()
+        found = backends.statuses()
     except redis.RedisError:
         return {"ok": False, "detail": "unknown: Redis does not answer"}
-    if backends is None:
+    if all(one.state is backends.State.UNKNOWN for one in found):
         return {"ok": False, "detail": "unknown: no worker has reported lately"}
-    return {
-        "ok": any(one["ok"] for one in backends),
-        "detail": f"{sum(bool(one['ok']) for one in backends)} of {len(backends)} can be used",
-    }
+    usable = sum(one.is_usable for one in found)
+    return {"ok": usable > 0, "detail": f"{usable} of {len(found)} can be used"}
 
 
 def _check(ask: Callable[[], object]) -> dict[str, Any]:

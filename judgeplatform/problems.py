@@ -12,6 +12,8 @@ from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
 from accounts.limits import Limited
+from execution.errors import NoBackend
+from submissions.waiting import QueueFull
 
 CONTENT_TYPE = "application/problem+json"
 
@@ -20,6 +22,10 @@ def answer(error: Exception, context: dict[str, Any]) -> Response | None:
     """DRF's exception handler; None (a 500) for what is not a client's doing."""
     if isinstance(error, Limited):
         return _problem(429, "rate_limited", str(error), headers={"Retry-After": str(error.retry_after_s)})
+    if isinstance(error, QueueFull):
+        return _problem(503, "queue_full", str(error), headers={"Retry-After": str(error.retry_after_s)})
+    if isinstance(error, NoBackend):
+        return _problem(502, error.code, str(error))
     if isinstance(error, redis.RedisError):
         detail = "Runs cannot be taken or shown just now; please try again soon."
         return _problem(503, "unavailable", detail, headers={"Retry-After": "5"})

@@ -208,6 +208,7 @@ X_FRAME_OPTIONS = "DENY"
 DATABASES = {"default": env.db_url("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'db.sqlite3'}")}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     # Several processes write at once: WAL lets readers go on, IMMEDIATE makes writers queue up instead of failing.
+    DATABASES["default"]["ENGINE"] = "judgeplatform.sqlite"
     DATABASES["default"]["OPTIONS"] = {
         "timeout": 20,
         "transaction_mode": "IMMEDIATE",
@@ -216,6 +217,16 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     DATABASES["default"]["TEST"] = {"NAME": str(VAR_DIR / "test.sqlite3")}
 else:
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+    # Nothing waits for ever: for a row that somebody has locked, or for a server that has vanished.
+    # What DATABASE_URL itself says, such as `?options=` for a pooler that refuses them, counts.
+    DATABASES["default"]["OPTIONS"] = {
+        "options": "-c lock_timeout=5000",
+        "connect_timeout": 5,
+        "tcp_user_timeout": 15_000,
+        "keepalives_idle": 10,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+    } | DATABASES["default"].get("OPTIONS", {})
 
 REDIS_URL = env.str("REDIS_URL", default="redis://127.0.0.1:6379/0")
 
@@ -270,12 +281,26 @@ JUDGE0_URLS = backend_urls()
 JUDGE0_HEADERS = backend_headers(len(JUDGE0_URLS))
 JUDGE0_CONNECT_TIMEOUT_S = number("JUDGE0_CONNECT_TIMEOUT_S", 3.0, least=0.05, most=60)
 JUDGE0_READ_TIMEOUT_S = number("JUDGE0_READ_TIMEOUT_S", 20.0, least=0.05, most=600)
+JUDGE0_CONNECTIONS = number("JUDGE0_CONNECTIONS", 32, least=1, most=1000)
+JUDGE0_RETRIES = number("JUDGE0_RETRIES", 1, least=0, most=5)
+# Where backends reach the web, to say that a run has ended; empty: they are only asked.
+JUDGE0_CALLBACK_URL = env.str("JUDGE0_CALLBACK_URL", default="").rstrip("/")
 JUDGE0_POLL_MIN_S = number("JUDGE0_POLL_MIN_S", 0.02, least=0.001, most=10)
 JUDGE0_POLL_MAX_S = number("JUDGE0_POLL_MAX_S", 1.0, least=0.001, most=10)
+JUDGE0_MAX_INFLIGHT = number("JUDGE0_MAX_INFLIGHT", 80, least=1, most=100_000)
+JUDGE0_BREAKER_FAILURES = number("JUDGE0_BREAKER_FAILURES", 3, least=1, most=1000)
+JUDGE0_BREAKER_OPEN_S = number("JUDGE0_BREAKER_OPEN_S", 15.0, least=0.05, most=3600)
+JUDGE0_PROBE_EVERY_S = number("JUDGE0_PROBE_EVERY_S", 30.0, least=0, most=86400)
+REJUDGE_CONCURRENCY = number("REJUDGE_CONCURRENCY", 1, least=1, most=1000)
 JUDGE_WINDOW_MAX = number("JUDGE_WINDOW_MAX", 20, least=1, most=1000)
 JUDGE_CONCURRENCY = number("JUDGE_CONCURRENCY", 32, least=1, most=256)
 JUDGE_GRACE_S = number("JUDGE_GRACE_S", 25, least=0, most=3600)
+# No single call to a backend may take longer, or who waits for it would be taken for hung.
+LONGEST_CALL_S = (JUDGE0_CONNECT_TIMEOUT_S + JUDGE0_READ_TIMEOUT_S) * (1 + JUDGE0_RETRIES)
+JUDGE_WATCHDOG_S = number("JUDGE_WATCHDOG_S", max(120.0, 2 * LONGEST_CALL_S), least=LONGEST_CALL_S)
 MAX_QUEUE_AGE_S = number("MAX_QUEUE_AGE", 1800, least=1)
+MAX_QUEUE_DEPTH = number("MAX_QUEUE_DEPTH", 1000, least=1)
+SYNC_WAIT_MAX_S = number("SYNC_WAIT_MAX", 20.0, least=0, most=600)
 
 # --- Caps ----------------------------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils.dateparse import parse_datetime
 from django.utils.timezone import is_aware
 from rest_framework import status
-from rest_framework.exceptions import NotFound
+from rest_framework.exceptions import APIException, NotFound
 from rest_framework.pagination import Cursor, CursorPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -16,9 +16,17 @@ from rest_framework.views import APIView
 
 from accounts import limits
 from accounts.models import User
-from submissions import disclosure, events, judging
+from execution.errors import NoBackend
+from submissions import disclosure, events, judging, lifecycle, waiting
+from submissions.connections import pool
 from submissions.models import Submission, SubmissionQuerySet
-from submissions.serializers import EventsQuery, ListQuery, RunSerializer, SubmitSerializer
+from submissions.serializers import EventsQuery, ListQuery, RunSerializer, SubmitSerializer, WaitQuery
+
+
+class NotQueued(APIException):
+    status_code = status.HTTP_409_CONFLICT
+    default_code = "not_queued"
+    default_detail = "It waits no more: it is being judged, or has ended."
 
 
 class NewestFirst(CursorPagination):
@@ -54,14 +62,27 @@ class SubmissionList(APIView):
         return paginator.get_paginated_response([disclosure.summary(one) for one in page or []])
 
     def post(self, request: Request) -> Response:
-        program = _validated(SubmitSerializer, request)
+        program, wait = _validated(SubmitSerializer, request), _wants_to_wait(request)
+        waiting.admit(Submission.Kind.GRADED, program["language"].slug)
         limits.take("submit", str(request.user.pk))
-        return _accepted(judging.submit(user=_user(request), **program), "api-submission")
+        submission = judging.submit(user=_user(request), **program)
+        # Without a server it may take long; who waits for an answer learns at once where to look.
+        is_soon = wait and pool().is_available(submission.language)
+        return _answer(submission, "api-submission", wait=is_soon)
 
 
 class SubmissionDetail(APIView):
     def get(self, request: Request, pk: UUID) -> Response:
         return Response(disclosure.detail(get_object_or_404(owned(request), pk=pk)))
+
+
+class SubmissionCancel(APIView):
+    def post(self, request: Request, pk: UUID) -> Response:
+        submission = get_object_or_404(Submission.objects.filter(user=_user(request)), pk=pk)
+        cancelled = lifecycle.cancel(submission)
+        if cancelled is None:
+            raise NotQueued
+        return Response(disclosure.summary(cancelled))
 
 
 class SubmissionEvents(APIView):
@@ -73,15 +94,17 @@ class SubmissionEvents(APIView):
             {
                 "events": events.after(submission, query.validated_data["after"]),
                 "final": submission.is_final,
+                "queue": disclosure.queue(submission),
             }
         )
 
 
 class RunList(APIView):
     def post(self, request: Request) -> Response:
-        program = _validated(RunSerializer, request)
+        program, wait = _validated(RunSerializer, request), _wants_to_wait(request)
+        waiting.admit(Submission.Kind.RUN, program["language"].slug)
         limits.take("run", str(request.user.pk))
-        return _accepted(judging.run(user=_user(request), **program), "api-run")
+        return _answer(judging.run(user=_user(request), **program), "api-run", wait=wait)
 
 
 class RunDetail(APIView):
@@ -112,9 +135,22 @@ def _validated(serializer_class: type[Any], request: Request) -> dict[str, Any]:
     return serializer.validated_data
 
 
-def _accepted(submission: Submission, view_name: str) -> Response:
-    return Response(
-        disclosure.summary(submission),
-        status=status.HTTP_202_ACCEPTED,
-        headers={"Location": reverse(view_name, args=[submission.pk])},
-    )
+def _wants_to_wait(request: Request) -> bool:
+    query = WaitQuery(data=request.query_params.dict())  # of a QueryDict, nothing would count as left out
+    query.is_valid(raise_exception=True)
+    return bool(query.validated_data["wait"] == "true")
+
+
+def _answer(submission: Submission, view_name: str, *, wait: bool) -> Response:
+    """200 with all of it where the end was waited for and came in time; else 202 with where to look.
+
+    Raises NoBackend for a run that was waited for and found no server.
+    """
+    ended = waiting.await_end(submission) if wait else None
+    headers = {"Location": reverse(view_name, args=[submission.pk])}
+    if ended is None:
+        told = disclosure.summary(submission) | {"queue": disclosure.queue(submission)}
+        return Response(told, status=status.HTTP_202_ACCEPTED, headers=headers)
+    if ended.kind == Submission.Kind.RUN and ended.reason == NoBackend.code:
+        raise NoBackend(ended.message)
+    return Response(disclosure.detail(ended), headers=headers)

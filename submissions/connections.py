@@ -1,13 +1,16 @@
-"""This process's connection to Redis, and the queues in it."""
+"""This process's connections: to Redis, to the queues in it, to the backends; and when to let the database's go."""
 
 from functools import cache
 
 import redis
 from django.conf import settings
+from django.db import connection
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 from rq import Queue
 from rq.serializers import JSONSerializer
+
+from execution.pool import Pool
 
 
 @cache
@@ -22,3 +25,15 @@ def redis_client() -> redis.Redis:
 def queue(name: str) -> Queue:
     """The RQ queue `default` or `low`; kept, since making one opens connections and loads scripts."""
     return Queue(name, connection=redis_client(), serializer=JSONSerializer, default_timeout=-1)
+
+
+@cache
+def pool() -> Pool:
+    """The backends, with what all workers know of them."""
+    return Pool.from_settings(redis_client())
+
+
+def rest_connection() -> None:
+    """Something is waited for, and more may wait than a server has connections. (SQLite's is a file.)"""
+    if connection.vendor != "sqlite":
+        connection.close()

@@ -2,7 +2,7 @@
 
 Join the group first, then send what is in the database after `after`: a change in between arrives twice rather than
 never, and whatever has a number that was sent already is dropped. The channel layer may lose messages, so the
-database is also asked every few seconds for as long as the socket is open.
+database is also asked every few seconds for as long as the socket is open. While it is queued, its place is told too.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
 from django import db
 
-from submissions import events
+from submissions import disclosure, events
 from submissions.models import Submission
 
 UNAUTHENTICATED = 4401
@@ -26,6 +26,8 @@ ASK_AGAIN_S = 5.0
 class SubmissionConsumer(AsyncJsonWebsocketConsumer):
     submission_id: UUID
     last = 0
+    status = ""  # as it was sent last
+    queue: dict[str, Any] | None = None
     asking: asyncio.Task[None] | None = None
 
     async def connect(self) -> None:
@@ -52,13 +54,13 @@ class SubmissionConsumer(AsyncJsonWebsocketConsumer):
     ) -> None:
         """Nothing is expected from clients; what they send is ignored."""
 
-    async def submission_event(self, message: dict[str, Any]) -> None:
-        """From the channel layer: one event."""
-        event = message["event"]
-        if event["seq"] == self.last + 1:
-            await self._send(event)
-        elif event["seq"] > self.last:
-            await self._catch_up()
+    async def submission_events(self, message: dict[str, Any]) -> None:
+        """From the channel layer: events that were recorded together."""
+        for event in message["events"]:
+            if event["seq"] == self.last + 1:
+                await self._send(event)
+            elif event["seq"] > self.last:
+                await self._catch_up()
 
     async def _ask_again(self) -> None:
         while True:
@@ -72,7 +74,7 @@ class SubmissionConsumer(AsyncJsonWebsocketConsumer):
 
     async def _catch_up(self) -> None:
         try:
-            pending, is_final = await self._events_after(self.last)
+            pending, is_final, queue = await self._look(self.last)
         except Submission.DoesNotExist:
             await self.close(code=NOT_FOUND)
             return
@@ -80,23 +82,36 @@ class SubmissionConsumer(AsyncJsonWebsocketConsumer):
             await self._send(event)
         if is_final and not pending:
             await self.close(code=1000)
+        await self._send_queue(queue)
 
     async def _send(self, event: dict[str, Any]) -> None:
         if event["seq"] <= self.last:
             return
         self.last = event["seq"]
+        self.status = event["status"]
         await self.send_json(event)
         if event["final"]:
             await self.close(code=1000)
+
+    async def _send_queue(self, queue: dict[str, Any] | None) -> None:
+        """Its place in the queue, when that has changed; it has no number, for others move it.
+
+        An event that came while the place was looked up says more.
+        """
+        is_queued = self.status in ("", Submission.Status.QUEUED)
+        if queue is not None and queue != self.queue and is_queued:
+            await self.send_json({"type": "queue", "submission": str(self.submission_id), "queue": queue})
+        self.queue = queue
 
     @database_sync_to_async
     def _is_visible(self, user: Any) -> bool:
         return Submission.objects.visible_to(user).filter(pk=self.submission_id).exists()
 
     @database_sync_to_async
-    def _events_after(self, seq: int) -> tuple[list[dict[str, Any]], bool]:
+    def _look(self, seq: int) -> tuple[list[dict[str, Any]], bool, dict[str, Any] | None]:
+        """The events after `seq`, whether it is final, and its place in the queue."""
         submission = Submission.objects.select_related("question").get(pk=self.submission_id)
-        return events.after(submission, seq), submission.is_final
+        return events.after(submission, seq), submission.is_final, disclosure.queue(submission)
 
 
 def _after(query_string: bytes) -> int:

@@ -6,14 +6,14 @@ input into any of them.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from django.urls import reverse
 
 from execution.types import VERDICT_NAMES, Verdict
 from questions.models import Blob, TestCase
-from submissions import ephemeral
+from submissions import ephemeral, waiting
 from submissions.models import CaseResult, Submission
 
 TEXT_CAP = 64 * 1024
@@ -59,6 +59,13 @@ def summary(submission: Submission) -> dict[str, Any]:
     }
 
 
+def queue(submission: Submission) -> dict[str, Any] | None:
+    """Its place in the queue as it is now; None unless it is queued. No part of events: others move it."""
+    if submission.status != Submission.Status.QUEUED:
+        return None
+    return asdict(waiting.place(submission))
+
+
 def detail(submission: Submission) -> dict[str, Any]:
     """All that its owner may see. A run's code and texts are null and missing once they have expired."""
     source, compile_output, own_input, texts = _texts(submission)
@@ -72,6 +79,7 @@ def detail(submission: Submission) -> dict[str, Any]:
             shown |= _public_part(result, kept, data)
         results.append(shown)
     return summary(submission) | {
+        "queue": queue(submission),
         "source": source,
         "compile_output": compile_output,
         "results": results,

@@ -6,6 +6,8 @@ Publishing is a hint and may get lost; what counts is `after`, which every follo
 import asyncio
 import logging
 import threading
+from collections.abc import Sequence
+from copy import copy
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +15,7 @@ import redis
 from channels.layers import get_channel_layer
 from django.db import transaction
 
+from execution.types import Verdict
 from submissions import disclosure
 from submissions.models import CaseResult, Event, Submission
 
@@ -25,18 +28,33 @@ def group(submission_id: UUID) -> str:
 
 
 def record_status(submission: Submission) -> None:
-    _record(submission, "status", disclosure.state(submission))
+    """`submission` is the row as changed, with its new seq."""
+    _record(submission, [("status", disclosure.state(submission))])
 
 
-def record_case(submission: Submission, result: CaseResult) -> None:
-    case = disclosure.case(result, submission)
-    _record(submission, "case", disclosure.state(submission) | {"case": case})
+def record_results(submission: Submission, results: Sequence[CaseResult]) -> None:
+    """An event for each case, and one for the end where that came with them; `submission` is the row after all."""
+    end = [("status", disclosure.state(submission))] if submission.is_final else []
+    before = copy(submission)
+    if submission.is_final:
+        before.status, before.verdict, before.score, before.reason = Submission.Status.RUNNING, None, None, ""
+    payloads = []
+    for result in reversed(results):
+        payloads.append(("case", disclosure.state(before) | {"case": disclosure.case(result, submission)}))
+        before.cases_judged -= 1
+        before.cases_passed -= result.verdict == Verdict.AC
+    _record(submission, [*payloads[::-1], *end])
 
 
-def _record(submission: Submission, type: str, payload: dict[str, Any]) -> None:
-    """Inside the transaction of the change; `submission` is the row as changed, with its new seq."""
-    event = Event.objects.create(submission=submission, seq=submission.seq, type=type, payload=payload)
-    transaction.on_commit(lambda: _publish(submission.pk, message(event)), robust=True)
+def _record(submission: Submission, payloads: Sequence[tuple[str, dict[str, Any]]]) -> None:
+    """Inside the transaction of the change; the last one gets the row's seq, those before it the numbers before."""
+    first = submission.seq - len(payloads) + 1
+    recorded = Event.objects.bulk_create(
+        Event(submission=submission, seq=seq, type=type, payload=payload)
+        for seq, (type, payload) in enumerate(payloads, first)
+    )
+    messages = [message(event) for event in recorded]
+    transaction.on_commit(lambda: _publish(submission.pk, messages), robust=True)
 
 
 def message(event: Event) -> dict[str, Any]:
@@ -90,13 +108,14 @@ class _Bus:
 _bus = _Bus()
 
 
-def _publish(submission_id: UUID, message: dict[str, Any]) -> None:
-    asyncio.run_coroutine_threadsafe(_send(submission_id, message), _bus.loop())
+def _publish(submission_id: UUID, messages: list[dict[str, Any]]) -> None:
+    asyncio.run_coroutine_threadsafe(_send(submission_id, messages), _bus.loop())
 
 
-async def _send(submission_id: UUID, message: dict[str, Any]) -> None:
+async def _send(submission_id: UUID, messages: list[dict[str, Any]]) -> None:
     layer = get_channel_layer()
     try:
-        await layer.group_send(group(submission_id), {"type": "submission.event", "event": message})
+        await layer.group_send(group(submission_id), {"type": "submission.events", "events": messages})
     except (redis.RedisError, OSError) as error:
-        logger.warning("event %s of %s was not published: %s", message["seq"], submission_id, error)
+        last = messages[-1]["seq"]
+        logger.warning("events of %s up to %s were not published: %s", submission_id, last, error)

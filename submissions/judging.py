@@ -5,20 +5,19 @@ same. What it may lose at any line is an attempt, never the submission.
 """
 
 import logging
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import cache
 
 import redis
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import close_old_connections, connection, transaction
 
 from accounts.models import User
 from execution.errors import BackendBusy, BackendUnavailable, JudgingError
 from execution.judge import judge
 from execution.languages import Language
-from execution.pool import Pool
 from execution.types import (
     Case,
     Checker,
@@ -33,9 +32,9 @@ from execution.types import (
     Verdict,
 )
 from questions.models import Blob, Question
-from submissions import ephemeral, lifecycle
-from submissions.connections import queue
-from submissions.leases import held
+from submissions import ephemeral, lifecycle, waiting
+from submissions.connections import pool, queue, rest_connection
+from submissions.leases import Lease, held
 from submissions.models import CaseResult, Placement, Submission
 
 logger = logging.getLogger(__name__)
@@ -44,10 +43,10 @@ JOB = "submissions.judging.judge_submission"
 OWN_INPUT = "Own input"  # the group of a run's own case
 OUR_FAULT = {
     "judging_error": "It could not be judged. This is our fault; please submit again later.",
-    "judge_rejected": "No server judges it under the limits of this question. This is not your fault.",
+    "judge_rejected": "The servers do not take it. This is not your fault.",
+    "limits_unavailable": "No server judges it under the limits of this question. This is not your fault.",
     "language_unavailable": "No server can judge this language at present. This is not your fault.",
 }
-LOW_KINDS = (Submission.Kind.VERIFICATION, Submission.Kind.REJUDGE)
 
 
 def submit(
@@ -98,7 +97,7 @@ def enqueue(submission: Submission) -> None:
 
 def ring(submission: Submission) -> None:
     """Tell the workers that it waits; raises redis.RedisError."""
-    queue("low" if submission.kind in LOW_KINDS else "default").enqueue_call(
+    queue(submission.lane).enqueue_call(
         JOB,
         args=(str(submission.pk),),
         job_id=job_id(submission),
@@ -114,12 +113,18 @@ def job_id(submission: Submission) -> str:
 
 def judge_submission(submission_id: str) -> None:
     """Claim it and judge it to the end. Nothing happens when somebody else has it, or it has ended."""
+    if connection.vendor != "sqlite":
+        close_old_connections()  # RQ's simple worker keeps one from the job before, which may be dead
     submission = (
         Submission.objects.select_related("question")
+        .defer("compile_output", "question__statement", "question__statement_html")
         .filter(pk=submission_id, status=Submission.Status.QUEUED)
         .first()
     )
     if submission is None:
+        return
+    if submission.kind != Submission.Kind.RUN and not pool().is_available(submission.language):
+        lifecycle.wait_for_backend(submission)
         return
     work = prepare(submission)
     claim = lifecycle.claim(
@@ -138,8 +143,8 @@ def judge_submission(submission_id: str) -> None:
             return
         if submission.revision not in ("", work.revision):
             lifecycle.forget_results(claim)
-        with held(claim):
-            _judge(claim, work)
+        with held(claim) as lease:
+            _judge(lease, work)
     except lifecycle.Fenced:
         logger.info("submission %s is judged by somebody else", submission.pk)
 
@@ -203,30 +208,33 @@ def run_limits() -> Limits:
     return Limits(time_ms=5000, memory_kib=settings.MAX_MEMORY_MIB * 1024)
 
 
-def _judge(claim: lifecycle.Claim, work: Work) -> None:
+def _judge(lease: Lease, work: Work) -> None:
     """Store each step before the next is taken; our faults end or postpone the attempt."""
+    claim = lease.claim
     cases = {case.index: case for case in work.cases}
+    started = time.monotonic()
+
+    def while_waiting() -> None:
+        lease.beat()
+        rest_connection()
+
     try:
-        for step in judge(
+        for steps in judge(
             work.program,
             work.cases,
             limits=work.limits,
             checker=work.checker,
             policy=work.policy,
             scoring=work.scoring,
-            backends=pool(),
+            backends=pool().access(beat=while_waiting, is_low=claim.lane == "low"),
             resume=stored_steps(claim),
             window_max=settings.JUDGE_WINDOW_MAX,
         ):
-            match step:
-                case Submitted():
-                    lifecycle.record_placement(claim, step)
-                    connection.close()  # a backend works now: there may be more judgings than connections
-                case Judged():
-                    lifecycle.record_case(claim, cases[step.index], step)
-                case Finished():
-                    lifecycle.finish(claim, step)
-                    logger.info("%s %s: %s", claim.kind, claim.submission_id, step.verdict)
+            lease.beat()
+            lifecycle.record(claim, cases, steps)
+            if isinstance(steps[-1], Finished):
+                waiting.note_service(claim.lane, time.monotonic() - started)
+                logger.info("%s %s: %s", claim.kind, claim.submission_id, steps[-1].verdict)
     except Blob.DoesNotExist:
         # The author has replaced a case meanwhile: judge again, by the cases as they are now.
         logger.info("submission %s: its question's testcases have changed", claim.submission_id)
@@ -235,7 +243,9 @@ def _judge(claim: lifecycle.Claim, work: Work) -> None:
     except (BackendUnavailable, BackendBusy) as error:
         logger.warning("submission %s: %s", claim.submission_id, error)
         if claim.kind == Submission.Kind.RUN:
-            lifecycle.fail(claim, code=error.code, message="No server can run it now. Please try again soon.")
+            lifecycle.fail(claim, code=error.code, message=waiting.NOT_NOW)
+        elif isinstance(error, BackendBusy):
+            lifecycle.await_room(claim)
         else:
             lifecycle.await_backend(claim)
     except JudgingError as error:
@@ -246,7 +256,9 @@ def _judge(claim: lifecycle.Claim, work: Work) -> None:
 
 def stored_steps(claim: lifecycle.Claim) -> list[Submitted | Judged]:
     """What earlier attempts stored, for `judge` to go on from: where cases were sent, then how they went."""
-    placements = Placement.objects.filter(submission_id=claim.submission_id)
+    if claim.attempt == 1:
+        return []
+    placements = Placement.objects.filter(submission_id=claim.submission_id).exclude(role=lifecycle.FORGOTTEN)
     results = CaseResult.objects.filter(submission_id=claim.submission_id).order_by("pk")
     return [
         *(Submitted(tuple(p.indexes), p.role, p.backend, tuple(p.tokens)) for p in placements),
@@ -267,9 +279,3 @@ def _judged(result: CaseResult) -> Judged:
             signal=result.signal,
         )
     return Judged(result.index, run, verdict, result.earned, result.backend)
-
-
-@cache
-def pool() -> Pool:
-    """This process's connections to the backends."""
-    return Pool.from_settings()

@@ -1,4 +1,8 @@
-"""Signs of life for the submissions that this process is judging: one thread renews them all.
+"""Signs of life for the submissions that this process is judging: one thread renews them all, in one statement.
+
+A judging says by `Lease.beat` that it goes on. One that has not for JUDGE_WATCHDOG_S hangs: its lease is not renewed
+any more, so that the sweeper gives the submission to somebody else. Nothing can end its thread but the end of the
+process, for which our worker asks `is_stuck`.
 
 It works in any worker, RQ's own too: the thread starts with the first claim of a process.
 """
@@ -9,56 +13,116 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from django import db
+from django.conf import settings
 
 from submissions import lifecycle
 
 logger = logging.getLogger(__name__)
 
-RENEW_EVERY_S = 10.0
+RENEW_EVERY_S = 5.0
 
-_claims: set[lifecycle.Claim] = set()
+
+class Lease:
+    """The right to judge a submission, for as long as the judging goes on."""
+
+    def __init__(self, claim: lifecycle.Claim) -> None:
+        self.claim = claim
+        self.is_hung = False
+        self.is_lost = False
+        self._quiet_s = 0.0
+        self._has_beaten = True
+
+    def beat(self) -> None:
+        """To be called at each step: it goes on."""
+        self._has_beaten = True
+
+    def grow_older(self, seconds: float) -> None:
+        """A round of so many seconds is over; only whole rounds without a beat count."""
+        self._quiet_s = 0.0 if self._has_beaten else self._quiet_s + seconds
+        self._has_beaten = False
+        if self._quiet_s > settings.JUDGE_WATCHDOG_S and not self.is_hung:
+            self.is_hung = True
+            logger.critical(
+                "submission %s hangs: nothing has happened for %.0f s",
+                self.claim.submission_id,
+                self._quiet_s,
+            )
+
+
+_leases: set[Lease] = set()
 _lock = threading.Lock()
 _thread: threading.Thread | None = None
 
 
 @contextmanager
-def held(claim: lifecycle.Claim) -> Iterator[None]:
-    """Renew this claim until the block ends. A claim that was lost is noticed by the next write, not here."""
+def held(claim: lifecycle.Claim) -> Iterator[Lease]:
+    """Renew this claim until the block ends or hangs. That a claim was lost is noticed by the next write, not here."""
+    lease = Lease(claim)
     with _lock:
-        _claims.add(claim)
+        _leases.add(lease)
         _ensure_thread()
     try:
-        yield
+        yield lease
     finally:
         with _lock:
-            _claims.discard(claim)
+            _leases.discard(lease)
 
 
 def in_flight() -> list[lifecycle.Claim]:
+    """What is being judged here, without what is known to be somebody else's by now."""
+    return [lease.claim for lease in _held_now() if not lease.is_lost]
+
+
+def hung() -> int:
+    """How many judgings hang; a hung one that goes on after all still counts, until it ends."""
+    return sum(lease.is_hung for lease in _held_now())
+
+
+def is_stuck() -> bool:
+    """Whether this process can no longer be trusted with submissions: one hangs, or nobody renews them."""
+    leases = _held_now()
+    return any(lease.is_hung for lease in leases) or bool(leases and not _is_renewing())
+
+
+def _held_now() -> list[Lease]:
     with _lock:
-        return list(_claims)
+        return list(_leases)
+
+
+def _is_renewing() -> bool:
+    return _thread is not None and _thread.is_alive()
 
 
 def _ensure_thread() -> None:
     global _thread
-    if _thread is None or not _thread.is_alive():  # a forked child inherits the name but not the thread
+    if not _is_renewing():  # a forked child inherits the name but not the thread
         _thread = threading.Thread(target=_renew_for_ever, name="leases", daemon=True)
         _thread.start()
 
 
 def _renew_for_ever() -> None:
-    wake = threading.Event()
-    while not wake.wait(RENEW_EVERY_S):
-        claims = in_flight()
-        if not claims:
-            continue
-        db.close_old_connections()
-        for claim in claims:
-            try:
-                lifecycle.renew(claim)
-            except lifecycle.Fenced:
-                logger.info("submission %s was taken over", claim.submission_id)
-            except db.Error as error:
-                logger.warning("leases cannot be renewed now: %s", error)
-                break
+    """Time is counted in rounds, so that a process that was frozen as a whole does not take itself for hung."""
+    pause = threading.Event()
+    while True:
+        every_s = min(RENEW_EVERY_S, settings.JUDGE_WATCHDOG_S / 4)
+        pause.wait(every_s)
+        leases = _held_now()
+        for lease in leases:
+            lease.grow_older(every_s)
+        _renew([lease for lease in leases if not lease.is_hung and not lease.is_lost])
+
+
+def _renew(leases: list[Lease]) -> None:
+    if not leases:
+        return
+    try:
+        lost = lifecycle.renew([lease.claim for lease in leases])
+    except db.Error as error:
+        logger.warning("leases cannot be renewed now: %s", error)
+        return
+    finally:
         db.connection.close()
+    for lease in leases:
+        if lease.claim in lost and lease in _held_now():
+            lease.is_lost = True
+            logger.info("submission %s is no longer judged here", lease.claim.submission_id)

@@ -4,12 +4,14 @@
       ▲                 │  └────fail────▶ error
       └────give back────┘
 
+    queued ──cancel, or no backend for long──▶ error
+
 Every change is one conditional update: the row must still be in the status, and at the attempt, that the writer
 believes in. Where it is not, somebody else was faster: `claim` answers None, the others raise Fenced, and nothing
 was written. All times are the database's, so that workers' clocks do not matter.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -18,11 +20,12 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django.db.models.functions import Coalesce, Greatest, Now
 
+from accounts import limits
 from accounts.models import User
-from execution.types import Case, Finished, Judged, Submitted, Verdict
+from execution.types import Case, Finished, Judged, Step, Submitted, Verdict
 from questions.models import Question, StoredCase
 from submissions import disclosure, ephemeral, events
 from submissions.models import CaseResult, Event, Placement, Submission, SubmissionQuerySet
@@ -30,9 +33,31 @@ from submissions.models import CaseResult, Event, Placement, Submission, Submiss
 PATIENCE = timedelta(
     seconds=10
 )  # how long a queued row may stand before somebody looks whether it is in a queue
-LEASE = timedelta(seconds=30)  # how long a running row is somebody's without a sign of life
+LEASE = timedelta(seconds=20)  # how long a running row is somebody's without a sign of life
 BACKEND_PATIENCE = timedelta(seconds=5)  # between two tries while no backend can be used
 MAX_INTERRUPTIONS = 5
+FORGOTTEN = "forgotten"  # role of a placement that is not gone on with, only deleted at its backend
+CANCELLED = "cancelled"  # the one code of an error that is nobody's fault
+LIMITED: dict[str, str] = {Submission.Kind.GRADED: "submit", Submission.Kind.RUN: "run"}
+"""The limit that each kind counts for."""
+
+TOLD = (
+    "kind",
+    "user",
+    "status",
+    "verdict",
+    "score",
+    "reason",
+    "message",
+    "attempt",
+    "seq",
+    "cases_total",
+    "cases_judged",
+    "cases_passed",
+    "time_ms",
+    "memory_kib",
+)
+"""What is read again after a change: what events tell, and what its callers need."""
 
 Status = Submission.Status
 
@@ -48,6 +73,7 @@ class Claim:
     submission_id: UUID
     attempt: int
     kind: str
+    lane: str
 
 
 def create(
@@ -73,7 +99,8 @@ def create(
 def claim(submission: Submission, *, revision: str, cases_total: int) -> Claim | None:
     """Take a queued submission as it was read, or None when somebody has had it since. The next writer is fenced."""
     claimed = _change(
-        Submission.objects.filter(pk=submission.pk, status=Status.QUEUED, attempt=submission.attempt),
+        submission.pk,
+        _queued(submission),
         status=Status.RUNNING,
         attempt=F("attempt") + 1,
         overdue_at=Now() + LEASE,
@@ -83,89 +110,134 @@ def claim(submission: Submission, *, revision: str, cases_total: int) -> Claim |
         revision=revision,
         cases_total=cases_total,
     )
-    return None if claimed is None else Claim(claimed.pk, claimed.attempt, claimed.kind)
+    return None if claimed is None else Claim(claimed.pk, claimed.attempt, claimed.kind, claimed.lane)
 
 
 def forget_results(claim: Claim) -> None:
     """Drop what an earlier attempt found: it was judged against another revision."""
     with transaction.atomic():
-        submission = _held(
-            claim, cases_judged=0, cases_passed=0, time_ms=None, memory_kib=None, compile_output=""
-        )
-        events.record_status(submission)
-        CaseResult.objects.filter(submission_id=claim.submission_id).delete()
-        Placement.objects.filter(submission_id=claim.submission_id).delete()
-
-
-def renew(claim: Claim) -> None:
-    """A sign of life. No event: nothing changed for anybody."""
-    if not _rows(claim).update(overdue_at=Now() + LEASE):
-        raise Fenced
-
-
-def record_placement(claim: Claim, step: Submitted) -> None:
-    """Keep the tokens before anything is asked about them."""
-    with transaction.atomic():
-        if not _rows(claim).update(attempt=claim.attempt):
+        nothing = {"cases_judged": 0, "cases_passed": 0, "time_ms": None, "memory_kib": None}
+        if _change(claim.submission_id, _rows(claim), compile_output="", **nothing) is None:
             raise Fenced
-        Placement.objects.create(
-            submission_id=claim.submission_id,
-            attempt=claim.attempt,
-            indexes=list(step.indexes),
-            role=step.role,
-            backend=step.backend,
-            tokens=list(step.tokens),
-        )
+        CaseResult.objects.filter(submission_id=claim.submission_id).delete()
+        Placement.objects.filter(submission_id=claim.submission_id).update(role=FORGOTTEN)
 
 
-def record_case(claim: Claim, case: Case, step: Judged) -> None:
-    """Store how a case went. That it was decided also shows that a backend works."""
-    with transaction.atomic():
-        submission = _held(claim, **_case_changes(claim, step))
-        result = CaseResult.objects.create(submission=submission, **_case_fields(claim, case, step))
-        if claim.kind == Submission.Kind.RUN and step.run is not None:
-            # Within the fence: who has lost a run must not overwrite its texts.
-            _keep_for_a_while(claim, case, step)
-        events.record_case(submission, result)
+def renew(claims: Collection[Claim]) -> set[Claim]:
+    """A sign of life for all of them at once; those that are lost. No event: nothing changed for anybody.
 
-
-def finish(claim: Claim, step: Finished) -> None:
-    submission = _change(
-        _rows(claim),
-        status=Status.DONE,
-        verdict=step.verdict.value,
-        score=step.score,
-        reason=step.reason,
-        overdue_at=None,
-        finished_at=Now(),
+    A row that somebody has locked is left for the next time, so that it does not hold up the others.
+    """
+    ours = Submission.objects.filter(
+        Q(*(Q(pk=claim.submission_id, attempt=claim.attempt) for claim in claims), _connector=Q.OR),
+        status=Status.RUNNING,
     )
-    if submission is None:
+    with transaction.atomic():
+        free = ours.select_for_update(skip_locked=True).values("pk")
+        if Submission.objects.filter(pk__in=free).update(overdue_at=Now() + LEASE) == len(claims):
+            return set()
+    still_ours = set(ours.values_list("pk", "attempt"))
+    return {claim for claim in claims if (claim.submission_id, claim.attempt) not in still_ours}
+
+
+def record(claim: Claim, cases: Mapping[int, Case], steps: Sequence[Step]) -> None:
+    """Store what became known together in one transaction; `cases` by their indexes. All of it, or Fenced."""
+    judged = [step for step in steps if isinstance(step, Judged)]
+    finished = next((step for step in steps if isinstance(step, Finished)), None)
+    with transaction.atomic():
+        for step in steps:
+            if isinstance(step, Submitted):
+                _record_placement(claim, step)
+        if judged or finished:
+            _record_results(claim, cases, judged, finished)
+
+
+def _record_placement(claim: Claim, step: Submitted) -> None:
+    """Keep the tokens before anything is asked about them."""
+    if not _rows(claim).update(attempt=claim.attempt):
         raise Fenced
+    Placement.objects.create(
+        submission_id=claim.submission_id,
+        attempt=claim.attempt,
+        indexes=list(step.indexes),
+        role=step.role,
+        backend=step.backend,
+        tokens=list(step.tokens),
+    )
+
+
+def _record_results(
+    claim: Claim, cases: Mapping[int, Case], judged: Sequence[Judged], finished: Finished | None
+) -> None:
+    """How cases went, in this order, and the end if it is known by then."""
+    changes = _case_changes(claim, judged) | _final_changes(finished)
+    count = len(judged) + (finished is not None)
+    if not _rows(claim).update(seq=F("seq") + count, **changes):
+        raise Fenced
+    told = Submission.objects.select_related("question").only(*TOLD, "question__explain_hidden")
+    submission = told.get(pk=claim.submission_id)
+    results = CaseResult.objects.bulk_create(
+        CaseResult(submission=submission, **_case_fields(claim, cases[step.index], step)) for step in judged
+    )
+    if claim.kind == Submission.Kind.RUN:
+        # Within the fence: who has lost a run must not overwrite its texts.
+        _keep_for_a_while(claim, cases, judged)
+    events.record_results(submission, results)
 
 
 def fail(claim: Claim, *, code: str, message: str) -> None:
     """End it as our fault."""
-    if _error(_rows(claim), code, message) is None:
+    if _error(claim.submission_id, _rows(claim), code, message) is None:
+        raise Fenced
+
+
+def wait_for_backend(submission: Submission) -> None:
+    """No backend can be used: a queued submission is left alone for a while; the first time, followers are told."""
+    if submission.unavailable_since is not None:
+        _queued(submission).update(overdue_at=Now() + BACKEND_PATIENCE)
+        return
+    _change(submission.pk, _queued(submission), **_waiting())
+
+
+def await_room(claim: Claim) -> None:
+    """All backends have as much as they may have: back into the queue, which is neither interruption nor outage."""
+    if (
+        _change(
+            claim.submission_id,
+            _rows(claim),
+            status=Status.QUEUED,
+            overdue_at=Now() + BACKEND_PATIENCE,
+            unavailable_since=None,
+        )
+        is None
+    ):
         raise Fenced
 
 
 def await_backend(claim: Claim) -> None:
     """No backend can be used: back into the queue for a while. That is no interruption."""
     submission = _change(
+        claim.submission_id,
         _rows(claim),
         status=Status.QUEUED,
-        reason="judge_unavailable",
-        message="Waiting for a server that can judge it.",
-        overdue_at=Now() + BACKEND_PATIENCE,
-        unavailable_since=Coalesce("unavailable_since", Now()),
+        **_waiting(),
     )
     if submission is None:
         raise Fenced
 
 
+def _waiting() -> dict[str, Any]:
+    return {
+        "reason": "judge_unavailable",
+        "message": "Waiting for a server that can judge it.",
+        "overdue_at": Now() + BACKEND_PATIENCE,
+        "unavailable_since": Coalesce("unavailable_since", Now()),
+    }
+
+
 def give_back(claim: Claim) -> None:
     """Hand a submission on unfinished, on purpose (a worker that stops): not an interruption either."""
-    if _change(_rows(claim), status=Status.QUEUED, overdue_at=Now()) is None:
+    if _change(claim.submission_id, _rows(claim), status=Status.QUEUED, overdue_at=Now()) is None:
         raise Fenced
 
 
@@ -174,85 +246,116 @@ def give_back_overdue(submission: Submission) -> Submission | None:
 
     The row as changed, or None when the owner (or another sweeper) was faster.
     """
-    lost = Submission.objects.filter(
-        pk=submission.pk, status=Status.RUNNING, attempt=submission.attempt, overdue_at__lte=Now()
-    )
+    lost = Submission.objects.filter(status=Status.RUNNING, attempt=submission.attempt, overdue_at__lte=Now())
     if submission.interruptions >= MAX_INTERRUPTIONS:
-        return _error(
-            lost, "interrupted", "Judging was interrupted too often. This is our fault; please submit again."
-        )
+        words = "Judging was interrupted too often. This is our fault; please submit again."
+        return _error(submission.pk, lost, "interrupted", words)
     return _change(
-        lost, status=Status.QUEUED, interruptions=F("interruptions") + 1, overdue_at=Now() + PATIENCE
+        submission.pk,
+        lost,
+        status=Status.QUEUED,
+        interruptions=F("interruptions") + 1,
+        overdue_at=Now() + PATIENCE,
     )
 
 
-def postpone(submissions: Sequence[Submission]) -> None:
-    """Look at those of them that are still queued again after PATIENCE."""
+def postpone(submissions: Sequence[Submission], patience: timedelta = PATIENCE) -> None:
+    """Look at those of them that are still queued again after so long."""
     waiting = Submission.objects.filter(pk__in=[one.pk for one in submissions], status=Status.QUEUED)
-    waiting.update(overdue_at=Now() + PATIENCE)
+    waiting.update(overdue_at=Now() + patience)
 
 
 def give_up_waiting(submission: Submission) -> Submission | None:
     """End a queued submission for which no backend came back in MAX_QUEUE_AGE; None when it need not end."""
     patience = timedelta(seconds=settings.MAX_QUEUE_AGE_S)
     return _error(
-        Submission.objects.filter(
-            pk=submission.pk,
-            status=Status.QUEUED,
-            attempt=submission.attempt,
-            unavailable_since__lte=Now() - patience,
-        ),
+        submission.pk,
+        _queued(submission).filter(unavailable_since__lte=Now() - patience),
         "judge_unavailable",
         "No server could judge it in time. This is our fault; please submit again.",
     )
 
 
-def _error(rows: SubmissionQuerySet, code: str, message: str) -> Submission | None:
-    return _change(
-        rows,
-        status=Status.ERROR,
-        reason=code,
-        message=message[:300],
-        overdue_at=None,
-        finished_at=Now(),
-    )
+def cancel(submission: Submission) -> Submission | None:
+    """End a submission that still waits, because its owner wants it no more; None when it waits no more."""
+    queued = Submission.objects.filter(status=Status.QUEUED)
+    return _error(submission.pk, queued, CANCELLED, "Cancelled before it was judged.")
+
+
+def _error(pk: UUID, rows: SubmissionQuerySet, code: str, message: str) -> Submission | None:
+    with transaction.atomic():
+        ended = _change(
+            pk,
+            rows,
+            status=Status.ERROR,
+            reason=code,
+            message=message[:300],
+            overdue_at=None,
+            finished_at=Now(),
+        )
+        if ended is not None and code != CANCELLED:
+            _refund(ended)
+    return ended
+
+
+def _refund(submission: Submission) -> None:
+    """What ends by our fault has used up nothing of its user's limits."""
+    scope = LIMITED.get(submission.kind)
+    if scope is None or submission.finished_at is None:
+        return
+    ago_s = (submission.finished_at - submission.created_at).total_seconds()
+    transaction.on_commit(lambda: limits.refund(scope, str(submission.user_id), ago_s=ago_s), robust=True)
+
+
+def _queued(submission: Submission) -> SubmissionQuerySet:
+    """The row, if it still waits as it did when it was read."""
+    return Submission.objects.filter(pk=submission.pk, status=Status.QUEUED, attempt=submission.attempt)
 
 
 def _rows(claim: Claim) -> SubmissionQuerySet:
     return Submission.objects.filter(pk=claim.submission_id, status=Status.RUNNING, attempt=claim.attempt)
 
 
-def _held(claim: Claim, **changes: Any) -> Submission:
-    """The row after `changes` and with the next seq; to be called in the transaction that records the event."""
-    if not _rows(claim).update(seq=F("seq") + 1, **changes):
-        raise Fenced
-    rows = Submission.objects.select_related("question")
-    return rows.defer("source", "question__statement", "question__statement_html").get(pk=claim.submission_id)
-
-
-def _change(rows: SubmissionQuerySet, **changes: Any) -> Submission | None:
-    """Apply `changes` to the one row that still matches, with its event; None when none does."""
+def _change(pk: UUID, rows: SubmissionQuerySet, **changes: Any) -> Submission | None:
+    """Apply `changes` to the row if it is still one of `rows`, with its event; None when it is not."""
     with transaction.atomic():
-        before = rows.only("pk").first()
-        if before is None:
+        if not rows.filter(pk=pk).update(seq=F("seq") + 1, **changes):
             return None
-        if not rows.update(seq=F("seq") + 1, **changes):
-            return None
-        submission = Submission.objects.get(pk=before.pk)
+        submission = Submission.objects.only(*TOLD).get(pk=pk)
         events.record_status(submission)
         return submission
 
 
-def _case_changes(claim: Claim, step: Judged) -> dict[str, Any]:
-    changes: dict[str, Any] = {"cases_judged": F("cases_judged") + 1, "unavailable_since": None}
-    if step.verdict is Verdict.AC:
-        changes["cases_passed"] = F("cases_passed") + 1
-    if step.run is None:
+def _final_changes(finished: Finished | None) -> dict[str, Any]:
+    if finished is None:
+        return {}
+    return {
+        "status": Status.DONE,
+        "verdict": finished.verdict.value,
+        "score": finished.score,
+        "reason": finished.reason,
+        "overdue_at": None,
+        "finished_at": Now(),
+    }
+
+
+def _case_changes(claim: Claim, judged: Sequence[Judged]) -> dict[str, Any]:
+    """That cases were decided also shows that a backend works."""
+    if not judged:
+        return {}
+    changes: dict[str, Any] = {
+        "cases_judged": F("cases_judged") + len(judged),
+        "cases_passed": F("cases_passed") + sum(step.verdict is Verdict.AC for step in judged),
+        "unavailable_since": None,
+    }
+    runs = [step.run for step in judged if step.run is not None]
+    if not runs:
         return changes
-    changes["time_ms"] = Greatest(Coalesce("time_ms", 0), step.run.time_ms)
-    changes["memory_kib"] = Greatest(Coalesce("memory_kib", 0), step.run.memory_kib)
-    if step.run.compile_output and claim.kind != Submission.Kind.RUN:
-        changes["compile_output"] = disclosure.text(step.run.compile_output)
+    changes["time_ms"] = Greatest(Coalesce("time_ms", 0), max(run.time_ms for run in runs))
+    changes["memory_kib"] = Greatest(Coalesce("memory_kib", 0), max(run.memory_kib for run in runs))
+    compile_output = next((run.compile_output for run in runs if run.compile_output), b"")
+    if compile_output and claim.kind != Submission.Kind.RUN:
+        changes["compile_output"] = disclosure.text(compile_output)
     return changes
 
 
@@ -289,13 +392,16 @@ def _case_fields(claim: Claim, case: Case, step: Judged) -> dict[str, Any]:
     return fields
 
 
-def _keep_for_a_while(claim: Claim, case: Case, step: Judged) -> None:
+def _keep_for_a_while(claim: Claim, cases: Mapping[int, Case], judged: Sequence[Judged]) -> None:
     """A run's texts go to Redis; its row and case results hold none."""
-    assert step.run is not None
-    if step.run.compile_output:
-        ephemeral.store_compile_output(claim.submission_id, step.run.compile_output[: disclosure.TEXT_CAP])
-    if case.public:
-        ephemeral.store_case(claim.submission_id, case.index, _texts(step))
+    for step in judged:
+        if step.run is None:
+            continue
+        if step.run.compile_output:
+            text = step.run.compile_output[: disclosure.TEXT_CAP]
+            ephemeral.store_compile_output(claim.submission_id, text)
+        if cases[step.index].public:
+            ephemeral.store_case(claim.submission_id, step.index, _texts(step))
 
 
 def _texts(step: Judged) -> ephemeral.CaseTexts:

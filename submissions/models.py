@@ -33,6 +33,12 @@ class SubmissionQuerySet(models.QuerySet["Submission"]):
     def unfinished(self) -> Self:
         return self.filter(status__in=Submission.UNFINISHED)
 
+    def final(self) -> Self:
+        return self.exclude(status__in=Submission.UNFINISHED)
+
+    def waiting_in(self, lane: str) -> Self:
+        return self.filter(kind__in=Submission.LANES[lane], status=Submission.Status.QUEUED)
+
     def overdue(self) -> Self:
         """Those at which somebody must look, by the database's clock."""
         return self.filter(overdue_at__lte=Now())
@@ -44,6 +50,8 @@ class Submission(models.Model):
         queued ──claim──▶ running ──finish──▶ done (with a verdict)
           ▲                 │  └────fail────▶ error (ours; with a code)
           └────give back────┘
+
+        queued ──cancel, or no backend for long──▶ error
 
     `attempt` is a fencing number: it rises with each claim, and whoever writes names the attempt it claimed.
     `seq` rises by one with every change that a follower may want to see. A run (`kind=run`) keeps its code, input
@@ -63,6 +71,7 @@ class Submission(models.Model):
         ERROR = "error"
 
     UNFINISHED = (Status.QUEUED, Status.RUNNING)
+    LANES = {"default": (Kind.GRADED, Kind.RUN), "low": (Kind.VERIFICATION, Kind.REJUDGE)}
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     kind = models.CharField(max_length=12, choices=Kind.choices, default=Kind.GRADED)
@@ -142,6 +151,12 @@ class Submission(models.Model):
                 name="submission_overdue",
                 condition=Q(overdue_at__isnull=False),
             ),
+            # how many wait, and who waits before whom
+            models.Index(
+                fields=["kind", "created_at"],
+                name="submission_waiting",
+                condition=Q(status="queued"),
+            ),
         ]
         constraints = [
             models.CheckConstraint(
@@ -178,6 +193,11 @@ class Submission(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.id} ({self.status})"
+
+    @property
+    def lane(self) -> str:
+        """The queue that it waits in: `low` comes after learners."""
+        return "low" if self.kind in self.LANES["low"] else "default"
 
     @property
     def is_final(self) -> bool:

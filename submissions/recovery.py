@@ -5,30 +5,25 @@ whose `overdue_at` has passed.
 
     queued,  in a queue            look again later
     queued,  in no queue           enqueue (Redis was away, was flushed, or a worker died between taking and claiming)
-    queued,  no backend for long   error
+    queued,  no backend            look again soon; for long: error
     running, no sign of life       give back and enqueue; too often: error
 """
 
-import json
 import logging
-import time
-from dataclasses import asdict
 from datetime import timedelta
 
 import redis
 from django.conf import settings
+from django.db import transaction
 
 from submissions import judging, lifecycle
-from submissions.connections import queue, redis_client
+from submissions.connections import pool, queue
 from submissions.models import Submission
 
 logger = logging.getLogger(__name__)
 
 SWEEP_EVERY_S = 2.0
-HEALTH_EVERY_S = 5.0
 EXPIRE_EVERY_S = 60.0
-HEALTH_TTL_S = 30
-HEALTH_KEY = "backends:health"
 BATCH = 500
 
 
@@ -37,17 +32,32 @@ def sweep() -> int:
 
     Rows first, bells last: where Redis does not answer, as much as possible is repaired all the same.
     """
-    overdue = list(
-        Submission.objects.overdue()
-        .defer("source", "compile_output")
-        .order_by("-status", "overdue_at")[:BATCH]
-    )  # running ones come first
+    overdue = _overdue()
     queued = [one for one in overdue if one.status == Submission.Status.QUEUED]
     lost = [_given_back(one) for one in overdue if one.status == Submission.Status.RUNNING]
     ended = [lifecycle.give_up_waiting(one) for one in queued if one.unavailable_since]
+    asleep = _without_backend(queued)
+    lifecycle.postpone(asleep, lifecycle.BACKEND_PATIENCE)
     returned = [one for one in lost if one and one.status == Submission.Status.QUEUED]
-    rung = _ring_for([*returned, *queued])
+    rung = _ring_for([*returned, *(one for one in queued if one not in asleep)])
     return len([one for one in [*lost, *ended] if one]) + len(set(rung) - set(returned))
+
+
+def _overdue() -> list[Submission]:
+    """Running ones first; without those that somebody is changing now, whose locks would hold up all the others."""
+    rows = Submission.objects.overdue()
+    if not rows.exists():
+        return []
+    with transaction.atomic():
+        free = rows.select_for_update(skip_locked=True).defer("source", "compile_output")
+        return list(free.order_by("-status", "overdue_at")[:BATCH])
+
+
+def _without_backend(queued: list[Submission]) -> list[Submission]:
+    """Those that have found no backend and would find none now: workers need not be told of them."""
+    waiting = [one for one in queued if one.unavailable_since]
+    usable = {language: pool().is_available(language) for language in {one.language for one in waiting}}
+    return [one for one in waiting if not usable[one.language]]
 
 
 def _given_back(submission: Submission) -> Submission | None:
@@ -77,16 +87,3 @@ def _ring_for(submissions: list[Submission]) -> list[Submission]:
 def expire_events() -> None:
     """Delete events that nobody follows any more."""
     lifecycle.expire_events(timedelta(seconds=settings.EVENT_TTL_S))
-
-
-def report_backends() -> None:
-    """Ask every backend how it is and leave the answer in Redis, where web replicas find it."""
-    health = [asdict(one) for one in judging.pool().health()]
-    report = json.dumps({"at": time.time(), "backends": health})
-    redis_client().set(HEALTH_KEY, report, ex=HEALTH_TTL_S)
-
-
-def reported_backends() -> list[dict[str, object]] | None:
-    """What workers found lately; None when no worker has reported for HEALTH_TTL_S."""
-    report = redis_client().get(HEALTH_KEY)
-    return None if report is None else json.loads(report)["backends"]

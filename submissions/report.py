@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString
 from execution import languages
 from execution.judge0 import wall_limit_s
 from execution.types import VERDICT_NAMES, CheckerKind, Limits, Verdict
-from submissions import disclosure, judging, lines
+from submissions import disclosure, judging, lifecycle, lines
 from submissions.models import Submission
 
 COLLAPSE_BEYOND = 100  # cases; above that, a group is told in numbers
@@ -128,7 +128,7 @@ def of(submission: Submission, chosen_index: int | None = None) -> Report:
         submission=submission,
         shown=shown,
         outcome=_outcome(submission, compared),
-        headline=_headline(submission, compared),
+        headline=_headline(submission, compared, shown["queue"]),
         facts=_facts(submission, list(results.values())),
         explanation=submission.message or REASONS.get(submission.reason, ""),
         strips=_strips(submission, results),
@@ -139,25 +139,49 @@ def of(submission: Submission, chosen_index: int | None = None) -> Report:
 
 
 def _outcome(submission: Submission, compared: int) -> str:
-    """As the submission's, and `ran` for a run that went well where nothing was compared."""
+    """As the submission's; also `cancelled`, and `ran` for a run that went well where nothing was compared."""
+    if submission.reason == lifecycle.CANCELLED:
+        return lifecycle.CANCELLED
     if submission.kind == Submission.Kind.RUN and submission.verdict == Verdict.AC and not compared:
         return "ran"
     return submission.outcome or ""
 
 
-def _headline(submission: Submission, compared: int) -> str:
-    """`compared` counts the cases that have an answer."""
+def _headline(submission: Submission, compared: int, queue: dict[str, Any] | None) -> str:
+    """`compared` counts the cases that have an answer; `queue` is the place of what is queued."""
     match submission.status:
         case Submission.Status.QUEUED:
-            return "Queued"
+            # What waits for a server is told so; a place in the line would promise too much.
+            return "Queued" if queue is None or submission.reason else f"Queued, {in_line(**queue)}"
         case Submission.Status.RUNNING:
             return f"Running {submission.cases_judged}/{submission.cases_total}"
+        case Submission.Status.ERROR if submission.reason == lifecycle.CANCELLED:
+            return "Cancelled"
         case Submission.Status.ERROR:
             return f"{VERDICT_SIGNS['error']} Could not be judged"
     words = f"{VERDICT_SIGNS[submission.outcome or '']} {VERDICT_NAMES[Verdict(submission.verdict or '')]}"
     if submission.kind == Submission.Kind.RUN and submission.verdict == Verdict.AC:
         return f"{words} on {_counted(compared, 'public case')}" if compared else "Ran"
     return words
+
+
+def in_line(position: int, estimated_wait_s: int | None) -> str:
+    """A place in the queue in words: next in line, about 4 s. (`results.js` says the same between two drawings.)"""
+    place = "next in line" if position == 1 else f"{_ordinal(position)} in line"
+    if estimated_wait_s is None:
+        return place
+    is_short = estimated_wait_s < 100
+    return (
+        f"{place}, about {estimated_wait_s} s"
+        if is_short
+        else f"{place}, about {-(-estimated_wait_s // 60)} min"
+    )
+
+
+def _ordinal(number: int) -> str:
+    """1st, 2nd, 3rd, 4th, 11th, 22nd."""
+    ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{ending}"
 
 
 def _counted(count: int, noun: str) -> str:

@@ -150,5 +150,11 @@ class ListQuery(serializers.Serializer):
         return {columns[name]: value for name, value in self.validated_data.items()}
 
 
+class WaitQuery(serializers.Serializer):
+    """Whether a client that sends a program wants to wait for its end."""
+
+    wait = serializers.ChoiceField(choices=("true", "false"), default="false")
+
+
 class EventsQuery(serializers.Serializer):
     after = serializers.IntegerField(min_value=0, max_value=2**31 - 1, default=0)

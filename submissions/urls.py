@@ -10,4 +10,5 @@ urlpatterns = [
     path("questions/<slug:slug>/history/", views.history, name="solve-history"),
     path("submissions/", views.submission_list, name="submissions"),
     path("submissions/<uuid:pk>/", views.submission_page, name="submission"),
+    path("submissions/<uuid:pk>/cancel/", views.cancel, name="submission-cancel"),
 ]

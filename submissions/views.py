@@ -4,7 +4,7 @@ Scripts fetch parts of the same pages (`?part=result`, the history), so that a r
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -22,17 +22,18 @@ from django.shortcuts import get_object_or_404, render
 from django.templatetags.static import static
 from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from rest_framework.exceptions import ValidationError
 
 from accounts import limits
 from accounts.models import User
 from execution import languages
+from execution.errors import NoBackend
 from execution.languages import Language
 from execution.types import Verdict
 from questions.models import Blob, Question
 from questions.search import QuestionSearch
-from submissions import disclosure, judging, report
+from submissions import disclosure, judging, lifecycle, report, waiting
 from submissions.models import Submission
 from submissions.serializers import RunSerializer, SubmitSerializer, TooLarge
 
@@ -112,30 +113,47 @@ def _send(request: HttpRequest, user: User, question: Question) -> HttpResponse:
         else SubmitSerializer(data=sent, context={"user": user})
     )
     language = languages.find(sent["language"]) or question.languages()[0]
+    draft = Draft(language, source, own_input, is_given=True)
     try:
         serializer.is_valid(raise_exception=True)
-        limits.take(action, str(user.pk))
+        submission = _take(action, user, serializer.validated_data)
     except ValidationError as error:
-        draft = Draft(language, source, own_input, True, _by_field(error))
-        return _solve_page(request, question, draft, status=400)
+        return _refused(request, question, draft, 400, _by_field(error))
     except TooLarge as error:
-        return _solve_page(
-            request, question, Draft(language, source, own_input, True, error.errors), status=413
-        )
+        return _refused(request, question, draft, 413, error.errors)
     except limits.Limited as limited:
-        draft = Draft(language, source, own_input, True, retry_after_s=limited.retry_after_s)
-        answer = _solve_page(request, question, draft, status=429)
-        answer["Retry-After"] = str(limited.retry_after_s)
-        return answer
-    start = judging.run if action == "run" else judging.submit
-    try:
-        submission = start(user=user, **serializer.validated_data)
+        draft = replace(draft, retry_after_s=limited.retry_after_s)
+        return _refused(request, question, draft, 429, {}, limited.retry_after_s)
+    except waiting.QueueFull as full:
+        return _refused(request, question, draft, 503, {"": [str(full)]}, full.retry_after_s)
+    except NoBackend as error:
+        return _refused(request, question, draft, 502, {"": [str(error)]})
     except redis.RedisError:
         sentence = "Runs cannot be taken just now; please try again soon."
-        return _solve_page(
-            request, question, Draft(language, source, own_input, True, {"": [sentence]}), status=503
-        )
+        return _refused(request, question, draft, 503, {"": [sentence]})
     return SeeOther(reverse("submission", args=[submission.pk]))
+
+
+def _take(action: str, user: User, program: dict[str, Any]) -> Submission:
+    kind = Submission.Kind.RUN if action == "run" else Submission.Kind.GRADED
+    waiting.admit(kind, program["language"].slug)
+    limits.take(action, str(user.pk))
+    start = judging.run if action == "run" else judging.submit
+    return start(user=user, **program)
+
+
+def _refused(
+    request: HttpRequest,
+    question: Question,
+    draft: Draft,
+    status: int,
+    errors: dict[str, list[str]],
+    retry_after_s: int | None = None,
+) -> HttpResponse:
+    answer = _solve_page(request, question, replace(draft, errors=errors), status=status)
+    if retry_after_s is not None:
+        answer["Retry-After"] = str(retry_after_s)
+    return answer
 
 
 def _text(request: HttpRequest, name: str) -> str:
@@ -306,3 +324,11 @@ def submission_page(request: HttpRequest, pk: UUID) -> HttpResponse:
     answer = render(request, "submissions/_result.html" if is_part else "submissions/page.html", context)
     answer["Cache-Control"] = "no-store" if is_part else "private"
     return answer
+
+
+@require_POST
+@login_required
+def cancel(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Cancel one's own submission while it waits. Its page tells how it stands, also where it was too late."""
+    lifecycle.cancel(get_object_or_404(Submission, pk=pk, user=request.user))
+    return SeeOther(reverse("submission", args=[pk]))

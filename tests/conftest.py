@@ -15,8 +15,7 @@ import requests
 from django.conf import settings
 
 from judgeplatform.stack import free_port
-from submissions import judging
-from submissions.connections import redis_client
+from submissions.connections import pool, redis_client
 from submissions.worker import make_worker
 from tests import environment
 from tests.platform.running import RunningPlatform, leashed
@@ -35,9 +34,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(autouse=True)
 def _clean_redis() -> Iterator[None]:
     redis_client().flushall()
-    judging.pool.cache_clear()
+    pool.cache_clear()
     yield
-    judging.pool.cache_clear()
+    pool.cache_clear()
 
 
 @pytest.fixture(autouse=True)
@@ -98,7 +97,7 @@ def backends(settings) -> Callable[..., None]:
     def use(*urls: str) -> None:
         settings.JUDGE0_URLS = list(urls)
         settings.JUDGE0_HEADERS = settings.JUDGE0_HEADERS[:1] * len(urls)
-        judging.pool.cache_clear()
+        pool.cache_clear()
 
     return use
 

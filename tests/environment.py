@@ -87,6 +87,7 @@ os.environ |= {
     "RATE_LIMIT_SUBMIT": "1000/minute",
     "RATE_LIMIT_RUN": "1000/minute",
     "LOG_LEVEL": "DEBUG",
+    "JUDGE0_PROBE_EVERY_S": "0",  # fakes judge nothing; tests of probes switch them on
 }
 (SCRATCH / "var" / "static").mkdir(parents=True)
 for name in ("DEBUG", "PUBLIC_URL", "ALLOWED_HOSTS", "CODE_EXECUTOR_HOST", "CODE_EXECUTOR_PORT"):

@@ -229,7 +229,7 @@ def test_when_a_worker_dies_its_submission_is_judged_by_another_and_finished_cas
     dead = claim(submission)
     cases = submission.question.testcases.values_for_judging()
     Submission.objects.filter(pk=submission.pk).update(revision=submission.question.revision(cases))
-    lifecycle.record_case(dead, cases[0], ran(1))
+    lifecycle.record(dead, {1: cases[0]}, [ran(1)])
     make_overdue(submission)
 
     recovery.sweep()
@@ -243,7 +243,7 @@ def test_when_a_worker_dies_its_submission_is_judged_by_another_and_finished_cas
 def test_when_the_question_changed_meanwhile_everything_is_judged_again(engine, work):
     submission = submit()
     dead = claim(submission)
-    lifecycle.record_case(dead, submission.question.testcases.values_for_judging()[0], ran(1, Verdict.WA))
+    lifecycle.record(dead, {1: submission.question.testcases.values_for_judging()[0]}, [ran(1, Verdict.WA)])
     make_overdue(submission)
 
     recovery.sweep()
@@ -289,25 +289,25 @@ def test_who_lost_a_submission_cannot_write_about_it_any_more():
     current = claim(submission)
     case = submission.question.testcases.values_for_judging()[0]
 
+    assert lifecycle.renew([late, current]) == {late}
     for write in (
-        lambda: lifecycle.renew(late),
-        lambda: lifecycle.record_placement(late, Submitted((1,), "run", "http://b", ("t",))),
-        lambda: lifecycle.record_case(late, case, ran(1)),
-        lambda: lifecycle.finish(late, Finished(Verdict.WA, None)),
+        lambda: lifecycle.record(late, {}, [Submitted((1,), "run", "http://b", ("t",))]),
+        lambda: lifecycle.record(late, {1: case}, [ran(1)]),
+        lambda: lifecycle.record(late, {}, [Finished(Verdict.WA, None)]),
         lambda: lifecycle.fail(late, code="x", message="x"),
         lambda: lifecycle.give_back(late),
     ):
         with pytest.raises(lifecycle.Fenced):
             write()
 
-    lifecycle.finish(current, Finished(Verdict.AC, None))
+    lifecycle.record(current, {}, [Finished(Verdict.AC, None)])
     submission.refresh_from_db()
     assert (submission.verdict, submission.case_results.count()) == ("AC", 0)
 
 
 def test_a_finished_submission_is_never_claimed_again():
     submission = submit()
-    lifecycle.finish(claim(submission), Finished(Verdict.AC, None))
+    lifecycle.record(claim(submission), {}, [Finished(Verdict.AC, None)])
 
     submission.refresh_from_db()
     assert lifecycle.claim(submission, revision="r", cases_total=4) is None

@@ -1,6 +1,7 @@
 // Follows one submission: websocket first, polling while it is down, then websocket again.
 //
 //   onEvent(event)  each event once, in order of its seq
+//   onQueue(place)  where it stands in the queue, while it is queued: {position, estimated_wait_s}
 //   onLink(state)   "live" | "polling" | "offline" | "idle" (nothing to follow any more)
 //
 // An event that was seen is dropped; a missing one is asked for. It stops by itself at the final event, and when
@@ -12,7 +13,7 @@ const BACKOFF_MS = 500;
 const BACKOFF_MAX_MS = 15000;
 const OPEN_MS = 4000;
 
-export function follow(id, { after = 0, onEvent, onLink }) {
+export function follow(id, { after = 0, onEvent, onQueue = () => {}, onLink }) {
   let last = after;
   let done = false;
   let socket = null;
@@ -48,7 +49,9 @@ export function follow(id, { after = 0, onEvent, onLink }) {
     const answer = await fetch(eventsUrl(), { headers: { Accept: "application/json" } });
     if ([401, 403, 404].includes(answer.status)) return stop();
     if (!answer.ok) throw new Error(`events: ${answer.status}`);
-    (await answer.json()).events.forEach(take);
+    const { events, queue } = await answer.json();
+    events.forEach(take);
+    if (queue && !done) onQueue(queue);
     return undefined;
   }
 
@@ -79,6 +82,7 @@ export function follow(id, { after = 0, onEvent, onLink }) {
 
   function receive(message) {
     const event = JSON.parse(message.data);
+    if (event.type === "queue") { onQueue(event.queue); return; }
     const isGap = event.seq > last + 1 && event.type !== "snapshot";
     // What is missing comes with the answer, this event included; failing that, at the next event or poll.
     if (isGap) catchUp().catch(() => startPolling());

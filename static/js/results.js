@@ -10,7 +10,7 @@ const SIGNS = { "": "–", SK: "–", RUN: "…", RAN: "ran" };
 const REDRAW_MS = 1000;
 const SILENCE_MS = 5000;
 const SILENCE = {
-  queued: "Still waiting for a free judge; nothing is lost.",
+  queued: "Still waiting; nothing is lost.",
   running: "Still judging. If a worker was lost, another one takes over.",
 };
 
@@ -43,7 +43,7 @@ export class Result {
     this.told = null;
     this.quarter = 0;
     clearTimeout(this.redrawTimer);
-    if (submission.status) this.#drawQueued();
+    if (submission.status) this.#drawQueued(submission);
     this.#awaitEvents();
     return this.draw();
   }
@@ -78,14 +78,28 @@ export class Result {
     // A drawing may be newer than the events that are still to come; they must not turn it back.
     if (!event.final && element?.dataset.id === this.id && Number(element.dataset.seq) >= event.seq) return;
     if (!event.final) this.#announce(event);
-    const knowsCases = element?.dataset.id === this.id && Number(element.dataset.total) === event.cases.total;
-    if (event.final || !knowsCases) {
+    if (event.final || !this.#isDrawnFor(event)) {
       const isDrawn = await this.#drawStubbornly(event.final);
       if (event.final) this.say(this.#finalWords(event));
       if (isDrawn) return;
     }
     if (element?.dataset.collapsed !== undefined) this.#redrawSoon();
     this.#move(event);
+  }
+
+  /** Show where it stands in the queue now. */
+  moveUp(place) {
+    const { status, reason } = this.element?.dataset ?? {};
+    if (this.told && this.told !== "queued") return; // it has begun, and could not be drawn yet
+    // What waits for a server is told so; a place in the line would promise too much.
+    if (status === "queued" && !reason) this.box.querySelector(".headline").textContent = queuedWords(place);
+  }
+
+  /** Whether moving what is drawn is enough: it has these cases, its words and buttons are those of this status. */
+  #isDrawnFor(event) {
+    const { id, total, status, reason } = this.element?.dataset ?? {};
+    const isSame = status === event.status && reason === event.reason;
+    return id === this.id && Number(total) === event.cases.total && isSame;
   }
 
   /** The final drawing matters: a lost connection is tried again. */
@@ -119,17 +133,17 @@ export class Result {
     this.say(words);
   }
 
-  #drawQueued() {
+  #drawQueued(submission) {
     const banner = document.createElement("div");
+    const words = queuedWords(submission.queue);
     banner.className = "banner";
-    banner.append(Object.assign(document.createElement("h2"), { className: "headline", textContent: "Queued" }));
+    banner.append(Object.assign(document.createElement("h2"), { className: "headline", textContent: words }));
     this.box.replaceChildren(banner);
   }
 
   #move(event) {
     const headline = this.box.querySelector(".headline");
     if (!headline || event.final) return;
-    if (this.element) this.element.dataset.status = event.status;
     headline.textContent = headlineOf(event);
     const bar = this.box.querySelector("progress");
     if (bar) { bar.max = event.cases.total || 1; bar.value = event.cases.judged; }
@@ -164,6 +178,7 @@ export class Result {
 
   /** What the banner tells of the end. */
   #finalWords(event) {
+    if (event.reason === "cancelled") return "Cancelled.";
     if (event.status === "error") return "It could not be judged. That was not your program's fault.";
     const facts = [...this.box.querySelectorAll(".banner li")].map((fact) => fact.textContent);
     const headline = this.box.querySelector(".headline")?.textContent ?? "";
@@ -174,6 +189,18 @@ export class Result {
 export function headlineOf(event) {
   if (event.status === "running") return `Running ${event.cases.judged}/${event.cases.total}`;
   return "Queued";
+}
+
+const ORDINALS = new Intl.PluralRules("en", { type: "ordinal" });
+const ENDINGS = { one: "st", two: "nd", few: "rd", other: "th" };
+
+/** As `report.py` says it: Queued, 3rd in line, about 4 s. */
+function queuedWords(place) {
+  if (!place) return "Queued";
+  const { position, estimated_wait_s: wait } = place;
+  const words = position === 1 ? "next in line" : `${position}${ENDINGS[ORDINALS.select(position)]} in line`;
+  if (wait === null) return `Queued, ${words}`;
+  return `Queued, ${words}, about ${wait < 100 ? `${wait} s` : `${Math.ceil(wait / 60)} min`}`;
 }
 
 /** The places that a drawn result names in the program, for the editor's gutter. */

@@ -140,7 +140,7 @@ function drawn(element) {
   const { outcome } = element.dataset;
   const passed = element.querySelectorAll('.cell[data-verdict="AC"]').length;
   const compared = element.querySelectorAll('.cell:not([data-own], [data-verdict="SK"])').length;
-  const sign = { passed: "✓", failed: "✗", error: "⚠", ran: "ran" }[outcome] ?? "…";
+  const sign = { passed: "✓", failed: "✗", error: "⚠", cancelled: "–", ran: "ran" }[outcome] ?? "…";
   const isCounted = element.dataset.collapsed === undefined && compared > 0;
   byId("result-mark").textContent = isCounted ? `${sign} ${passed}/${compared}` : sign;
 }
@@ -162,6 +162,7 @@ function watch(submission) {
       await shown;
       if (event.final && result.element?.dataset.kind === "graded") renewHistory();
     },
+    onQueue: (place) => result.moveUp(place),
     onLink: showLink,
   });
 }
@@ -239,6 +240,22 @@ async function send(action, program = null) {
   }
 }
 
+/** What follows is told by events, also where it was too late. */
+async function cancel(cancelForm) {
+  const button = cancelForm.querySelector("button");
+  button.disabled = true;
+  try {
+    const answer = await fetch(cancelForm.dataset.cancel, {
+      method: "POST",
+      headers: { "X-CSRFToken": csrfToken, Accept: "application/json" },
+    });
+    if (answer.status === 401 || answer.status === 403) trouble([signedOut()]);
+  } catch {
+    trouble(["The server could not be reached. Please try again."]);
+  }
+  button.disabled = false;
+}
+
 /** A problem document, told where it belongs. */
 function refused(action, answer, problem) {
   if (answer.status === 429) {
@@ -297,6 +314,7 @@ form.addEventListener("submit", (event) => {
 });
 byId("result").addEventListener("submit", (event) => {
   event.preventDefault();
+  if (event.target.dataset.cancel) { cancel(event.target); return; }
   const { language: slug, source } = event.target.elements;
   send(event.submitter.value, { language: slug.value, source: source.value });
 });

@@ -8,4 +8,9 @@ const data = pageData();
 const result = new Result(document.getElementById("result"), { say });
 result.begin(data);
 startCopying();
-follow(data.id, { after: data.seq, onEvent: (event) => result.take(event), onLink: showLink });
+follow(data.id, {
+  after: data.seq,
+  onEvent: (event) => result.take(event),
+  onQueue: (place) => result.moveUp(place),
+  onLink: showLink,
+});

@@ -12,9 +12,11 @@ FOLLOW = """async (address) => {
   const { follow } = await import(address);
   window.seqs = [];
   window.links = [];
+  window.places = [];
   window.follower = follow("x", {
     after: 1,
     onEvent: (event) => window.seqs.push(event.seq),
+    onQueue: (place) => window.places.push(place.position),
     onLink: (state) => { if (window.links.at(-1) !== state) window.links.push(state); },
   });
 }"""
@@ -31,6 +33,7 @@ class Server:
         self.page = page
         self.history: list[dict[str, Any]] = []
         self.sockets: list[WebSocketRoute] = []
+        self.place: dict[str, Any] | None = None
         self.is_down = False
         page.route_web_socket("**/ws/**", self._connect)
         page.route("**/events/?after=*", self._events)
@@ -44,7 +47,7 @@ class Server:
     def _events(self, route: Route) -> None:
         after = int(route.request.url.rsplit("=", 1)[1])
         missed = [one for one in self.history if one["seq"] > after]
-        route.fulfill(json={"events": missed, "final": False})
+        route.fulfill(json={"events": missed, "final": False, "queue": self.place})
 
     def happen(self, *events: dict[str, Any]) -> None:
         self.history.extend(events)
@@ -97,6 +100,18 @@ def test_a_snapshot_may_skip_what_is_no_longer_known(server: Server):
     server.send(event(9, type="snapshot"), event(10))
 
     server.await_seqs(9, 10)
+
+
+def test_a_place_in_the_queue_is_no_event_and_comes_by_either_way(server: Server):
+    server.send({"type": "queue", "queue": {"position": 3, "estimated_wait_s": None}}, event(2))
+    server.await_seqs(2)
+    server.place = {"position": 2, "estimated_wait_s": 4}
+    server.is_down = True
+    server.sockets[-1].close()
+    server.happen(event(3))
+    server.await_seqs(2, 3)
+
+    assert server.page.evaluate("() => window.places.slice(0, 2)") == [3, 2]
 
 
 def test_it_polls_while_the_socket_is_down_and_returns_to_it(server: Server):

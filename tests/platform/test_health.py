@@ -4,8 +4,8 @@ import pytest
 from django.db import DatabaseError, connection
 from django.test import Client
 
-from submissions import recovery
-from submissions.connections import redis_client
+from submissions.backends import visit
+from submissions.connections import pool
 from tests.fakes import FakeJudge0
 
 
@@ -18,7 +18,7 @@ def test_liveness_touches_neither_database_nor_backend():
 def reported(backends):
     with FakeJudge0() as judge0:
         backends(judge0.url)
-        recovery.report_backends()
+        visit(pool().servers[0])
         yield
 
 
@@ -35,7 +35,7 @@ def test_ready_means_that_database_redis_and_a_backend_answer(reported):
 def test_when_all_backends_are_down_it_is_not_ready_but_the_web_still_takes_submissions(backends):
     """S2.36"""
     backends("http://127.0.0.1:1")
-    recovery.report_backends()
+    visit(pool().servers[0])
 
     answer = Client().get("/readyz")
     assert (answer.status_code, answer.json()["checks"]["backends"]["ok"]) == (503, False)
@@ -44,10 +44,18 @@ def test_when_all_backends_are_down_it_is_not_ready_but_the_web_still_takes_subm
 
 @pytest.mark.django_db
 def test_when_no_worker_has_reported_backends_are_unknown():
-    redis_client().delete(recovery.HEALTH_KEY)
-
     answer = Client().get("/readyz")
     assert (answer.status_code, answer.json()["checks"]["backends"]["ok"]) == (503, False)
+
+
+@pytest.mark.django_db
+def test_a_server_whose_runs_fail_is_not_counted_though_it_answers(reported):
+    for _ in range(3):
+        pool().breakers[pool().servers[0].url].failed()
+
+    checks = Client().get("/readyz").json()["checks"]
+
+    assert checks["backends"] == {"ok": False, "detail": "0 of 1 can be used"}
 
 
 @pytest.mark.django_db

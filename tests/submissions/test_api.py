@@ -3,12 +3,17 @@
 import base64
 import json
 import socket
+import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from django.db import connection
 from django.test import Client as DjangoClient
 
 from accounts.models import CODE_EXEC
+from execution.breaker import Breaker
+from execution.shared import Shared
 from submissions import connections
 from submissions.models import Submission
 from tests.factories import make_author, make_question, make_user, service_user
@@ -210,6 +215,191 @@ def test_events_after_a_number_are_given_by_polling_too(client, engine, work):
 
     assert ([event["seq"] for event in first["events"]], first["final"]) == ([1], False)
     assert ([event["seq"] for event in rest["events"]], rest["final"]) == ([2, 3, 4, 5], True)
+
+
+# --- Waiting in the queue, and for the end -----------------------------------------------------------------------
+
+
+def test_what_waits_knows_its_place_wherever_one_asks(client, engine, work):
+    question = make_question()
+    post(client, SUBMIT, program(question))
+    time.sleep(0.002)  # SQLite's clock counts thousandths
+    taken = post(client, SUBMIT, program(question))
+    address = taken["Location"]
+
+    second = {"position": 2, "estimated_wait_s": None}
+    assert taken.json()["queue"] == second
+    assert client.get(address).json()["queue"] == second
+    assert client.get(address + "events/").json()["queue"] == second
+    assert "queue" not in client.get(SUBMIT).json()["results"][0]
+
+    work()
+    assert client.get(address).json()["queue"] is None
+    assert client.get(address + "events/").json()["queue"] is None
+
+
+def test_when_the_queue_is_full_it_is_503_with_the_time_to_wait_and_below_it_202(client, settings):
+    """S2.23: and the refusal uses up nothing of the limit."""
+    settings.MAX_QUEUE_DEPTH = 2
+    settings.RATE_LIMITS = settings.RATE_LIMITS | {"submit": "3/minute", "run": "1/minute"}
+    question = make_question()
+    below = [post(client, SUBMIT, program(question)) for _ in range(2)]
+
+    refused = [post(client, address, program(question)) for address in (SUBMIT, RUN) for _ in range(3)]
+
+    assert [answer.status_code for answer in below] == [202, 202]
+    assert {(answer.status_code, answer.json()["code"], answer["Retry-After"]) for answer in refused} == {
+        (503, "queue_full", "10")
+    }
+    assert Submission.objects.count() == 2
+    settings.MAX_QUEUE_DEPTH = 100
+    assert post(client, SUBMIT, program(question)).status_code == 202
+    assert post(client, RUN, program(question)).status_code == 202
+
+
+@pytest.mark.parametrize("address", [SUBMIT, RUN])
+def test_what_waits_is_cancelled_by_its_owner(client, address):
+    pk = post(client, address, program(make_question())).json()["id"]
+
+    answer = post(client, f"{SUBMIT}{pk}/cancel/", {})
+
+    assert (answer.status_code, answer.json()["id"]) == (200, pk)
+    told = client.get(f"{SUBMIT}{pk}/").json()
+    assert (told["status"], told["reason"], told["retryable"], told["queue"]) == (
+        "error", "cancelled", True, None,
+    )  # fmt: skip
+
+
+def test_what_waits_no_more_cannot_be_cancelled(client, engine, work):
+    address = post(client, SUBMIT, program(make_question()))["Location"]
+    work()
+
+    refused = post(client, address + "cancel/", {})
+
+    assert (refused.status_code, refused.json()["code"]) == (409, "not_queued")
+    assert client.get(address).json()["verdict"] == "AC"
+
+
+def test_nobody_but_its_owner_cancels_a_submission(client):
+    """Not even staff, who may see it."""
+    pk = post(client, SUBMIT, program(make_question())).json()["id"]
+    stranger, author = Client(), Client()
+    stranger.force_login(make_user())
+    author.force_login(make_author())
+
+    for somebody in (stranger, author):
+        assert post(somebody, f"{SUBMIT}{pk}/cancel/", {}).status_code == 404
+    assert post(Client(), f"{SUBMIT}{pk}/cancel/", {}).status_code == 401
+    assert client.get(f"{SUBMIT}{pk}/cancel/").status_code == 405
+    assert Submission.objects.get().status == "queued"
+
+
+@pytest.fixture
+def waiter(learner):
+    """Sends with `wait=true` in a thread; a worker in this one, which connects to the engine, judges meanwhile."""
+    browser = DjangoClient()
+    browser.force_login(learner)
+
+    def send(address, body):
+        try:
+            return post(browser, f"{address}?wait=true", body)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as threads:
+        yield lambda address, body: threads.submit(send, address, body)
+
+
+def await_job():
+    while not connections.queue("default").count:
+        time.sleep(0.01)
+
+
+THREE_CASES = [("1 2\n", "3\n", True), ("5 5\n", "10\n", False), ("-4 1\n", "-3\n", False)]
+
+
+@pytest.mark.parametrize("address", [SUBMIT, RUN])
+def test_who_waits_gets_the_final_result_in_the_answer(waiter, engine, work, address):
+    """S0.24 (in part)"""
+    answered = waiter(address, program(make_question(cases=THREE_CASES)))
+    await_job()
+    work()
+
+    answer = answered.result(30)
+    assert (answer.status_code, answer["Location"]) == (200, f"{address}{answer.json()['id']}/")
+    assert (answer.json()["verdict"], answer.json()["final"]) == ("AC", True)
+    assert {case["verdict"] for case in answer.json()["results"]} == {"AC"}
+
+
+@pytest.mark.parametrize("address", [SUBMIT, RUN])
+def test_who_waits_longer_than_the_cap_gets_202_as_anybody(client, settings, address):
+    """S0.24 (in part)"""
+    settings.SYNC_WAIT_MAX_S = 0.3
+    started = time.monotonic()
+
+    answer = post(client, f"{address}?wait=true", program(make_question()))
+
+    assert (answer.status_code, answer.json()["status"]) == (202, "queued")
+    assert answer["Location"] == f"{address}{answer.json()['id']}/"
+    assert 0.3 <= time.monotonic() - started < 2
+
+
+@pytest.mark.parametrize("address", [SUBMIT, RUN])
+@pytest.mark.parametrize("wait", ["1", "True", "yes", ""])
+def test_wait_is_true_or_false_and_nothing_else(client, address, wait):
+    answer = post(client, f"{address}?wait={wait}", program(make_question()))
+
+    assert (answer.status_code, list(answer.json()["errors"])) == (400, ["wait"])
+    assert Submission.objects.count() == 0
+    assert post(client, f"{address}?wait=false", program(make_question())).status_code == 202
+
+
+def break_backends(settings):
+    """As if workers had found that none of them works."""
+    for url in settings.JUDGE0_URLS:
+        for _ in range(settings.JUDGE0_BREAKER_FAILURES):
+            Breaker(Shared(connections.redis_client()), url).failed()
+
+
+@pytest.mark.parametrize("query", ["", "?wait=true"])
+def test_while_no_backend_works_a_run_is_502_at_once_and_leaves_nothing_behind(client, settings, query):
+    """S2.18: in less than 50 ms, without a call to Judge0 (the client of this test would not let it through)."""
+    settings.RATE_LIMITS = settings.RATE_LIMITS | {"run": "1/minute"}
+    body = program(make_question())
+    break_backends(settings)
+
+    answers, times = [], []
+    for _ in range(5):
+        started = time.perf_counter()
+        answers.append(post(client, RUN + query, body))
+        times.append(time.perf_counter() - started)
+
+    assert {(answer.status_code, answer.json()["code"]) for answer in answers} == {(502, "judge_unavailable")}
+    assert min(times) < 0.05
+    assert Submission.objects.count() == 0
+    connections.redis_client().delete(*connections.redis_client().keys("backend:*"))
+    assert post(client, RUN, body).status_code == 202
+
+
+def test_while_no_backend_works_what_is_graded_is_taken_at_once_also_from_who_would_wait(client, settings):
+    """S2.18 (in part)"""
+    break_backends(settings)
+    started = time.monotonic()
+
+    answer = post(client, f"{SUBMIT}?wait=true", program(make_question()))
+
+    assert (answer.status_code, Submission.objects.get().status) == (202, "queued")
+    assert time.monotonic() - started < 2
+
+
+def test_a_run_that_is_waited_for_and_finds_no_backend_is_502(waiter, backends, work):
+    backends("http://127.0.0.1:1")
+    answered = waiter(RUN, program(make_question()))
+    await_job()
+    work()
+
+    answer = answered.result(30)
+    assert (answer.status_code, answer.json()["code"]) == (502, "judge_unavailable")
 
 
 # --- Machines ------------------------------------------------------------------------------------------------

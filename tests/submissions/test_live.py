@@ -47,7 +47,7 @@ def judge_one_case(submission):
     claim = lifecycle.claim(submission, revision="r", cases_total=2)
     assert claim is not None
     case = submission.question.testcases.values_for_judging()[0]
-    lifecycle.record_case(claim, case, Judged(1, Run(failure=None), Verdict.AC, points=Decimal(1)))
+    lifecycle.record(claim, {1: case}, [Judged(1, Run(failure=None), Verdict.AC, points=Decimal(1))])
     return claim
 
 
@@ -65,8 +65,9 @@ def test_who_connects_gets_what_was_before_then_what_happens_and_then_the_end():
         live = socket(submission.pk, cookie)
         assert (await live.connect())[0]
         first = await live.receive_json_from()
+        assert (await live.receive_json_from())["type"] == "queue"
         claim = await sync_to_async(judge_one_case)(submission)
-        await sync_to_async(lifecycle.finish)(claim, Finished(Verdict.AC, None))
+        await sync_to_async(lifecycle.record)(claim, {}, [Finished(Verdict.AC, None)])
         rest = [await live.receive_json_from() for _ in range(3)]
         return [first, *rest], await live.receive_output()
 
@@ -137,6 +138,50 @@ def test_what_the_channel_layer_loses_arrives_all_the_same(monkeypatch):
         return message
 
     assert follow(scenario)["seq"] == 2
+
+
+def test_who_waits_is_told_the_place_in_the_queue_whenever_it_has_changed(monkeypatch):
+    """S2.23 (in part): it has no number, since it is no change of the submission."""
+    monkeypatch.setattr(consumers, "ASK_AGAIN_S", 0.1)
+    learner = make_user()
+    earlier, submission = submit(make_user()), submit(learner)
+    cookie = session_cookie(learner)
+
+    async def scenario():
+        live = socket(submission.pk, cookie, after=1)
+        await live.connect()
+        second = await live.receive_json_from()
+        assert await live.receive_nothing(0.3)
+        await sync_to_async(lifecycle.cancel)(earlier)
+        first = await live.receive_json_from(timeout=5)
+        await live.disconnect()
+        return second, first
+
+    second, first = follow(scenario)
+
+    assert second == {
+        "type": "queue",
+        "submission": str(submission.pk),
+        "queue": {"position": 2, "estimated_wait_s": None},
+    }
+    assert first["queue"]["position"] == 1
+
+
+def test_who_cancels_is_told_the_end():
+    learner = make_user()
+    submission, cookie = submit(learner), session_cookie(learner)
+
+    async def scenario():
+        live = socket(submission.pk, cookie, after=1)
+        await live.connect()
+        await live.receive_json_from()
+        await sync_to_async(lifecycle.cancel)(submission)
+        return await live.receive_json_from(), await live.receive_output()
+
+    event, closed = follow(scenario)
+
+    assert (event["seq"], event["status"], event["reason"], event["final"]) == (2, "error", "cancelled", True)
+    assert closed == {"type": "websocket.close", "code": 1000}
 
 
 def test_when_the_database_fails_the_socket_is_closed_so_that_the_client_comes_back(monkeypatch):
@@ -217,7 +262,7 @@ def test_a_page_of_another_site_is_not_let_in():
     assert follow(scenario)[0] is False
 
 
-@pytest.mark.parametrize("sent", ["{}", "no json", '{"type": "submission.event"}'])
+@pytest.mark.parametrize("sent", ["{}", "no json", '{"type": "submission.events"}'])
 def test_what_a_client_sends_is_ignored(sent):
     learner = make_user()
     submission, cookie = submit(learner), session_cookie(learner)
@@ -225,7 +270,7 @@ def test_what_a_client_sends_is_ignored(sent):
     async def scenario():
         live = socket(submission.pk, cookie)
         await live.connect()
-        await live.receive_json_from()
+        assert [(await live.receive_json_from())["type"] for _ in range(2)] == ["status", "queue"]
         await live.send_to(text_data=sent)
         quiet = await live.receive_nothing()
         await live.disconnect()

@@ -8,7 +8,10 @@ from decimal import Decimal
 import pytest
 from django.test import Client
 
+from execution.breaker import Breaker
+from execution.shared import Shared
 from questions.models import Question, StarterCode
+from submissions import report, waiting
 from submissions.connections import redis_client
 from submissions.models import CaseResult, Submission
 from tests import canary
@@ -161,6 +164,41 @@ def test_too_many_submissions_are_told_when_to_come_back(client, settings):
 
     assert answer.status_code == 429
     assert page_data(answer)["retryAfter"] == int(answer.headers["Retry-After"])
+    assert Submission.objects.count() == 1
+
+
+@pytest.mark.parametrize("action", ["run", "submit"])
+def test_when_the_queue_is_full_the_page_says_so_and_keeps_what_was_typed(client, settings, action):
+    """S2.23"""
+    settings.MAX_QUEUE_DEPTH = 1
+    settings.RATE_LIMITS = settings.RATE_LIMITS | {"run": "1/minute"}
+    question = make_question()
+    send(client, question)
+
+    for _ in range(2):
+        answer = send(client, question, action=action, input="7")
+
+        assert (answer.status_code, answer.headers["Retry-After"]) == (503, "10")
+        assert "Too many programs wait to be judged. Please try again in 10 s." in answer.content.decode()
+        draft = answer.context["draft"]
+        assert (draft.source, draft.own_input, page_data(answer)["given"]) == (ADD, "7", True)
+    assert Submission.objects.count() == 1
+
+
+def test_while_no_server_works_a_run_is_refused_on_the_page_and_a_submission_is_taken(client, settings):
+    """S2.18 (in part)"""
+    question = make_question()
+    for url in settings.JUDGE0_URLS:
+        for _ in range(settings.JUDGE0_BREAKER_FAILURES):
+            Breaker(Shared(redis_client()), url).failed()
+
+    refused = send(client, question, action="run")
+    taken = send(client, question)
+
+    assert refused.status_code == 502
+    assert "No server can run it now. Please try again soon." in refused.content.decode()
+    assert refused.context["draft"].source == ADD
+    assert taken.status_code == 303
     assert Submission.objects.count() == 1
 
 
@@ -404,6 +442,112 @@ def test_a_failure_of_the_platform_is_not_blamed_on_the_program_and_may_be_sent_
     fields = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', page))
     assert (fields["language"], fields["source"]) == ("python", ADD)
     assert "data-again" in page
+
+
+def make_queued(user, question, **fields) -> Submission:
+    return make_submission(user, question, **{"status": "queued", "overdue_at": "2030-01-01T00:00Z"} | fields)
+
+
+def test_what_waits_tells_its_place_in_line_and_about_how_long_it_takes(client, learner):
+    """S2.23 (in part)"""
+    question = make_question()
+    for minute in range(3):
+        mine = make_queued(learner, question, created_at=f"2026-01-01T10:0{minute}Z")
+    address = f"/submissions/{mine.pk}/?part=result"
+    unknown = client.get(address).context["report"].headline
+
+    waiting.announce("worker", "default", 2)
+    waiting.note_service("default", 2)
+
+    assert unknown == "Queued, 3rd in line"
+    assert client.get(address).context["report"].headline == "Queued, 3rd in line, about 4 s"
+
+
+@pytest.mark.parametrize(
+    ("position", "wait_s", "words"),
+    [
+        (1, None, "next in line"),
+        (1, 1, "next in line, about 1 s"),
+        (2, 99, "2nd in line, about 99 s"),
+        (4, 100, "4th in line, about 2 min"),
+        (11, 3600, "11th in line, about 60 min"),
+        (112, None, "112th in line"),
+        (121, None, "121st in line"),
+    ],
+)
+def test_a_place_in_line_is_told_in_plain_words(position, wait_s, words):
+    assert report.in_line(position, wait_s) == words
+
+
+def test_what_waits_for_a_server_says_that_and_promises_no_time(client, learner):
+    submission = make_queued(
+        learner,
+        make_question(),
+        reason="judge_unavailable",
+        message="Waiting for a server that can judge it.",
+    )
+
+    told = client.get(f"/submissions/{submission.pk}/").context["report"]
+
+    assert (told.headline, told.explanation) == ("Queued", "Waiting for a server that can judge it.")
+
+
+def test_what_waits_is_cancelled_by_a_button_and_is_not_called_our_fault(client, learner):
+    submission = make_queued(learner, make_question())
+    address = f"/submissions/{submission.pk}/"
+    browser = Client(enforce_csrf_checks=True)
+    browser.force_login(learner)
+    page = browser.get(address).content.decode()
+    token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', page)
+    assert token
+    assert f'action="{address}cancel/"' in page
+
+    refused = browser.post(f"{address}cancel/")
+    answer = browser.post(f"{address}cancel/", {"csrfmiddlewaretoken": token[1]})
+
+    assert (refused.status_code, answer.status_code, answer.headers["Location"]) == (403, 303, address)
+    told = client.get(address)
+    assert (told.context["report"].headline, told.context["report"].outcome) == ("Cancelled", "cancelled")
+    assert "our fault" not in told.content.decode()
+    assert "does not count as an attempt" in told.content.decode()
+    assert "Submit again" in told.content.decode()
+    assert "Cancel</button>" not in told.content.decode()
+
+
+def test_who_cancels_too_late_sees_how_it_stands(client, learner):
+    done = make_submission(learner, make_question(), status="done", verdict="AC")
+
+    answer = client.post(f"/submissions/{done.pk}/cancel/", follow=True)
+
+    assert answer.context["report"].headline == "✓ Accepted"
+
+
+def test_nobody_but_its_owner_is_offered_to_cancel_it_or_can(client, learner):
+    submission = make_queued(make_user(), make_question())
+    address = f"/submissions/{submission.pk}/"
+    author = Client()
+    author.force_login(make_author())
+
+    assert "cancel/" not in author.get(address).content.decode()
+    for somebody in (client, author):
+        assert somebody.post(f"{address}cancel/").status_code == 404
+    assert Client().post(f"{address}cancel/").headers["Location"].startswith("/login/")
+    assert client.get(f"{address}cancel/").status_code == 405
+    submission.refresh_from_db()
+    assert submission.status == "queued"
+
+
+def test_lists_call_a_cancelled_submission_cancelled_and_it_is_no_attempt(client, learner):
+    question = make_question()
+    make_submission(learner, question, status="error", reason="cancelled")
+    make_submission(learner, question, status="error", reason="judging_error")
+
+    for path in ("/submissions/", f"/questions/{question.slug}/"):
+        page = client.get(path).content.decode()
+        assert "– Cancelled" in page
+        assert page.count("Not judged") == 1
+    ((_, mark),) = client.get("/questions/").context["rows"]
+    assert mark == ""
 
 
 def test_more_than_a_hundred_cases_are_told_in_groups(client, learner):

@@ -247,8 +247,8 @@ def test_who_has_lost_a_run_does_not_overwrite_its_texts(judge0):
     def judged(output: bytes) -> Judged:
         return Judged(1, Run(failure=None, output=output), Verdict.AC, Decimal(0))
 
-    lifecycle.record_case(current, case, judged(b"NEW"))
+    lifecycle.record(current, {1: case}, [judged(b"NEW")])
     with pytest.raises(lifecycle.Fenced):
-        lifecycle.record_case(stale, case, judged(b"STALE"))
+        lifecycle.record(stale, {1: case}, [judged(b"STALE")])
 
     assert ephemeral.load_cases(run.pk)[1].output == b"NEW"

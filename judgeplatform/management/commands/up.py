@@ -35,8 +35,8 @@ SAMPLE_S = 60.0
 SAMPLE_QUESTION = "sum"
 DEMO_USERS = ("learner", "author")
 
-ROUTINE = re.compile(r" INFO |^engine: (isolation: |listening on )")
-"""Lines that say that a start goes well: shown only where it does not."""
+ROUTINE = re.compile(r" INFO |^engine: (isolation: |listening on )| Service Unavailable: /readyz$")
+"""Lines that say that a start goes well (it is asked until it is ready): shown only where it does not."""
 ISOLATION = "engine: isolation: "
 
 

@@ -8,7 +8,7 @@ import redis
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from submissions.worker import Sweeper, make_worker
+from submissions.worker import housekeeping, make_worker
 
 
 class Command(BaseCommand):
@@ -22,12 +22,13 @@ class Command(BaseCommand):
     def handle(self, *args: Any, queue: str, concurrency: int, burst: bool, **options: Any) -> None:
         try:
             worker = make_worker(queue, concurrency)
-        except redis.ConnectionError as error:
+        except redis.RedisError as error:
             raise CommandError(f"Redis does not answer: {error}") from error
         if not burst:
-            Sweeper().start()
-        worker.judge(burst=burst)
+            for thread in housekeeping(worker):
+                thread.start()
+        exit_code = worker.judge(burst=burst)
         # What was given back is judged elsewhere by now; its thread here must not hold up the end.
         logging.shutdown()
         self.stdout.flush()
-        os._exit(0)
+        os._exit(exit_code)

@@ -1,0 +1,34 @@
+"""“Judge servers” in the admin, before a real engine."""
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, expect
+
+from tests.browser.test_authoring import sign_in
+from tests.conftest import Stack
+
+OF_DJANGO = "link-in-text-block"  # its breadcrumbs
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_the_page_shows_a_good_engine_and_keeps_itself_up_to_date(
+    browser: Browser, stack: Stack, troubles: list[str], width: int
+):
+    author = sign_in(browser, stack)
+    page = author.context.new_page()
+    page.on("console", lambda said: troubles.append(said.text) if said.type == "error" else None)
+    page.set_viewport_size({"width": width, "height": 900})
+    page.clock.install()
+    page.goto(f"{stack.url}/admin/")
+    page.get_by_role("link", name="Judge servers").click()
+
+    expect(page.get_by_role("heading", name="in use")).to_be_visible()
+    expect(page.get_by_role("cell", name="yes")).to_have_count(3)
+    found = Axe().run(page).response["violations"]
+    assert [one["id"] for one in found if one["id"] != OF_DJANGO] == []
+
+    before = page.locator("time").inner_text()
+    page.clock.run_for(5_000)
+    expect(page.locator("time")).not_to_have_text(before)
+    expect(page.get_by_text("It is kept up to date.")).to_be_visible()
+    author.context.close()

@@ -1,0 +1,110 @@
+"""A learner whose program waits: where it stands, and how to take it back. The learners' worker is frozen meanwhile."""
+
+import re
+import time
+from collections.abc import Iterator
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import VERDICT_MS, Visit, await_verdict, write
+from tests.clients import Learner
+from tests.conftest import Stack
+
+RIGHT = "a, b = map(int, input().split())\nprint(a + b)\n"
+LATER_MS = 15_000  # the place is looked up every few seconds
+
+
+@pytest.fixture(scope="module")
+def learner(stack: Stack) -> Learner:
+    """The browser's learner, once more."""
+    return Learner(stack.url, *stack.learner)
+
+
+@pytest.fixture
+def frozen_worker(stack: Stack, learner: Learner) -> Iterator[None]:
+    worker = stack.child("judge_worker", "default")
+    await_empty_queue(learner)
+    worker.suspend()
+    yield
+    worker.resume()
+    await_empty_queue(learner)
+
+
+def await_empty_queue(learner: Learner) -> None:
+    deadline = time.monotonic() + 30
+    waiting = f"{learner.url}/api/v1/submissions/?status=queued"
+    while learner.http.get(waiting, timeout=10).json()["results"]:
+        assert time.monotonic() < deadline, "the worker does not go on"
+        time.sleep(0.1)
+
+
+def cancel(learner: Learner, pk: str) -> None:
+    headers = {"X-CSRFToken": learner.http.cookies["csrftoken"], "Referer": learner.url}
+    address = f"{learner.url}/api/v1/submissions/{pk}/cancel/"
+    answer = learner.http.post(address, headers=headers, timeout=10)
+    assert answer.ok, answer.text
+
+
+def headline(page: Page, words: str, timeout: float = LATER_MS) -> None:
+    expect(page.locator(".headline")).to_have_text(re.compile(rf"^{words}(, about \d+ s)?$"), timeout=timeout)
+
+
+@pytest.mark.parametrize("is_blocked", [False, True], ids=["by websocket", "by polling"])
+def test_the_place_in_line_moves_without_a_reload(
+    visit: Visit, learner: Learner, frozen_worker: None, is_blocked: bool
+):
+    """S2.23 (in part)"""
+
+    def prepare(page: Page) -> None:
+        if is_blocked:
+            page.route_web_socket("**/ws/**", lambda socket: socket.close())
+
+    earlier = learner.submit("sum", "python", RIGHT)
+    page = visit("/questions/sum/", prepare=prepare)
+    write(page, "python", RIGHT)
+    page.get_by_role("button", name="Submit").first.click()
+    headline(page, "Queued, 2nd in line")
+    page.evaluate("() => { window.isTheSame = true; }")
+
+    cancel(learner, earlier)
+
+    headline(page, "Queued, next in line")
+    assert page.evaluate("() => window.isTheSame")
+
+
+def test_what_waits_is_cancelled_on_the_solve_page_and_sent_again(
+    visit: Visit, stack: Stack, frozen_worker: None
+):
+    page = visit("/questions/sum/")
+    write(page, "python", RIGHT)
+    page.get_by_role("button", name="Submit").first.click()
+    headline(page, "Queued, next in line")
+    assert Axe().run(page).response["violations"] == []
+
+    page.get_by_role("button", name="Cancel").click()
+
+    await_verdict(page, "Cancelled")
+    expect(page.locator(".banner")).to_contain_text("does not count as an attempt")
+    expect(page.locator(".banner")).not_to_contain_text("fault")
+    expect(page.locator("#say")).to_have_text("Cancelled.")
+    expect(page.locator("#source")).to_have_value(RIGHT)
+    page.get_by_role("tab", name="History").click()
+    expect(page.locator("#history .chip").first).to_have_text("– Cancelled")
+
+    stack.child("judge_worker", "default").resume()
+    page.get_by_role("button", name="Submit again").click()
+    await_verdict(page, "✓ Accepted")
+
+
+def test_what_waits_is_cancelled_without_scripts(visit: Visit, frozen_worker: None):
+    page = visit("/questions/sum/", java_script_enabled=False)
+    page.get_by_label("Language").select_option("python")
+    page.get_by_label("Source code").fill(RIGHT)
+    page.get_by_role("button", name="Submit").click()
+    headline(page, "Queued, next in line")
+
+    page.get_by_role("button", name="Cancel").click()
+
+    expect(page.locator(".headline")).to_have_text("Cancelled", timeout=VERDICT_MS)

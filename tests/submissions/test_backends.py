@@ -1,0 +1,451 @@
+"""Backends that are visited and probed, and what staff are told of them."""
+
+import time
+
+import pytest
+from django.conf import settings as configured
+from django.test import Client
+from django.urls import reverse
+
+from execution import languages
+from execution.breaker import State as BreakerState
+from execution.probes import Standing
+from submissions import connections, judging
+from submissions.backends import State, probers, statuses, visit
+from submissions.connections import pool
+from submissions.models import Submission
+from tests.factories import make_author, make_question, make_user, service_user
+from tests.fakes import FakeJudge0
+from tests.truth import Wavering, honest, lying
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+SUM = "a, b = map(int, input().split())\nprint(a + b)\n"
+ADDRESS = "/api/v1/backends/"
+
+
+@pytest.fixture(autouse=True)
+def _probing(settings):
+    """A pair is due again as soon as it was probed."""
+    settings.JUDGE0_PROBE_EVERY_S = 0.001
+
+
+@pytest.fixture
+def servers(backends):
+    """Starts fake servers that run these programs, and points the platform at them, in this order."""
+    started = []
+
+    def start(*programs, **options):
+        started.extend(FakeJudge0(program, **options).__enter__() for program in programs)
+        backends(*[one.url for one in started])
+        return started
+
+    yield start
+    for one in started:
+        one.stop()
+
+
+def visit_all(times=1):
+    for _ in range(times):
+        for server in pool().servers:
+            visit(server)
+
+
+def standings(status):
+    return {pair.language.slug: str(pair.standing) for pair in status.pairs}
+
+
+def submitted(work) -> Submission:
+    submission = judging.submit(
+        user=make_user(), question=make_question(), language=languages.get("python"), source=SUM
+    )
+    work()
+    submission.refresh_from_db()
+    return submission
+
+
+def used(submission):
+    return set(submission.case_results.values_list("backend", flat=True))
+
+
+def sources(server):
+    return {source for source, stdin in server.runs}
+
+
+# --- A server that lies --------------------------------------------------------------------------------------
+
+
+def test_a_lying_server_is_out_of_service_before_the_first_submission_ever_is_judged_by_it(servers, work):
+    """Nobody has probed yet: the judging has it done before it uses a server."""
+    liar, other = servers(lying, honest)
+
+    submission = submitted(work)
+
+    assert (submission.status, submission.verdict) == ("done", "AC")
+    assert used(submission) == {other.url}
+    assert SUM.encode() not in sources(liar)
+
+
+def test_a_server_that_begins_to_lie_is_out_of_service_before_the_next_submission_and_comes_back(
+    servers, work
+):
+    first, second = servers(honest, honest)
+    visit_all()
+    assert used(submitted(work)) == {first.url}
+
+    first.program = Wavering(b"sys.exit", b"print(a + b)")  # in Python
+    visit_all(times=3)
+    submission = submitted(work)
+    assert (submission.verdict, used(submission)) == ("AC", {second.url})
+    assert statuses()[0].state is State.LIMITED
+
+    first.program = honest
+    visit_all(times=3)
+    assert used(submitted(work)) == {first.url}
+
+
+def test_while_the_only_server_lies_submissions_wait_and_are_judged_once_it_tells_the_truth(servers, work):
+    (server,) = servers(lying)
+    visit_all()
+
+    submission = submitted(work)
+    assert submission.status == "queued"
+
+    server.program = honest
+    visit_all(times=3)
+    judging.enqueue(submission)
+    work()
+    submission.refresh_from_db()
+    assert (submission.status, submission.verdict) == ("done", "AC")
+
+
+# --- A visit -------------------------------------------------------------------------------------------------
+
+
+def test_the_first_visit_probes_all_languages_and_later_ones_one_at_a_time(servers):
+    (server,) = servers(honest)
+
+    visit_all()
+    assert len(sources(server)) == 3
+    visit_all()
+    assert len(sources(server)) == 4
+    visit_all(times=2)
+
+    (status,) = statuses()
+    assert (status.state, set(standings(status).values())) == (State.UP, {"good"})
+    probed = [pair.last for pair in status.pairs]
+    assert all(one.at > one.since for one in probed), "each of them was probed twice"
+
+
+def test_pairs_that_were_probed_lately_are_left_alone(servers, settings):
+    settings.JUDGE0_PROBE_EVERY_S = 30
+    (server,) = servers(honest)
+    visit_all()
+
+    visit_all(times=3)
+
+    assert len(sources(server)) == 3
+
+
+def test_with_probes_switched_off_servers_are_only_asked(servers, settings):
+    settings.JUDGE0_PROBE_EVERY_S = 0
+    (server,) = servers(lying)
+
+    visit_all()
+
+    assert server.runs == []
+    assert statuses()[0].state is State.UP
+
+
+def test_a_language_that_is_not_offered_is_not_probed(servers):
+    servers(honest, languages={71: "Python (3.8.1)"})
+
+    visit_all()
+
+    assert [(pair.offered, pair.last is not None) for pair in statuses()[0].pairs] == [
+        (True, True),
+        (False, False),
+        (False, False),
+    ]
+    assert statuses()[0].state is State.UP
+
+
+def test_a_server_without_any_of_our_languages_is_out_of_service(servers):
+    servers(honest, languages={44: "Executable"})
+
+    visit_all()
+
+    assert statuses()[0].state is State.OUT_OF_SERVICE
+    assert statuses()[0].report.detail == "It offers none of our languages."
+
+
+def test_visits_alone_open_the_breaker_of_a_server_that_is_away_and_close_it_when_a_run_comes_back(servers):
+    (server,) = servers(honest)
+    visit_all()
+    server.fail("500")
+
+    visit_all(times=3)
+
+    assert (statuses()[0].state, statuses()[0].breaker) == (State.DOWN, BreakerState.OPEN)
+    assert not pool().is_available("python")
+
+    server.mend()
+    visit_all()
+    assert (statuses()[0].state, statuses()[0].breaker) == (State.UP, BreakerState.CLOSED)
+
+
+def test_a_server_that_answers_but_takes_no_programs_is_down_and_one_is_told_since_when(servers):
+    """A Judge0 that has lost its Redis answers /languages."""
+    (server,) = servers(honest)
+    visit_all()
+    server.fail("500", method="POST")
+    visit_all()
+    since = statuses()[0].since
+
+    visit_all()
+
+    assert statuses()[0].state is State.DOWN
+    assert statuses()[0].since == since
+    assert "500" in statuses()[0].report.detail
+
+
+def test_a_server_that_refuses_us_is_not_used_and_comes_back_when_it_lets_us_in(servers):
+    """Its token was changed, say."""
+    (server,) = servers(honest)
+    visit_all()
+    server.auth_token = "new"
+
+    visit_all(times=3)
+
+    assert statuses()[0].state is State.DOWN
+    assert set(standings(statuses()[0]).values()) == {"bad"}
+    assert statuses()[0].breaker is BreakerState.CLOSED
+
+    server.auth_token = ""
+    visit_all(times=3)
+    assert statuses()[0].state is State.UP
+
+
+def test_a_server_that_is_full_stays_as_it_was(servers):
+    (server,) = servers(honest)
+    visit_all()
+    server.fail("queue_full", method="POST")
+
+    visit_all(times=3)
+
+    assert (statuses()[0].state, statuses()[0].breaker) == (State.UP, BreakerState.CLOSED)
+    assert set(standings(statuses()[0]).values()) == {"good"}
+
+
+@pytest.mark.parametrize(
+    ("options", "keeps"),
+    [
+        ({}, True),
+        ({"config": {"enable_submission_delete": True}}, True),
+        ({"config": {"enable_submission_delete": True}, "authz_token": "operator"}, False),
+        ({"engine": True}, False),
+    ],
+)
+def test_a_server_is_known_to_keep_what_it_is_sent_unless_it_forgets_or_lets_us_delete(
+    servers, settings, options, keeps
+):
+    if "authz_token" in options:
+        settings.JUDGE0_HEADERS = [{"X-Auth-User": options["authz_token"]}]
+    settings.JUDGE0_PROBE_EVERY_S = 0
+    servers(honest, **options)
+
+    visit_all()
+
+    assert statuses()[0].report.keeps_data is keeps
+
+
+def test_what_nobody_has_visited_is_unknown(servers):
+    servers(honest)
+
+    assert statuses()[0].state is State.UNKNOWN
+
+
+# --- Who visits ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def start_probers():
+    started = []
+
+    def start(workers=1):
+        started.extend(prober for _ in range(workers) for prober in probers())
+        for prober in started:
+            prober.start()
+
+    yield start
+    for prober in started:
+        prober.stop()
+    for prober in started:
+        prober.join(5)
+
+
+def _await(condition):
+    deadline = time.monotonic() + 5
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_a_server_that_hangs_does_not_keep_others_from_being_visited(servers, start_probers):
+    hanging, _ = servers(honest, honest)
+    hanging.fail("hang")
+
+    start_probers()
+
+    _await(lambda: statuses()[1].state is State.UP)
+    assert statuses()[0].state is State.UNKNOWN
+    hanging.stop()
+
+
+def test_of_all_workers_one_visits_a_server_at_a_time(servers, start_probers):
+    (server,) = servers(honest)
+
+    start_probers(workers=8)
+
+    _await(lambda: statuses()[0].state is State.UP)
+    assert len(server.asked("GET", "/config_info")) == 1
+
+
+def test_the_web_asks_no_server_when_it_tells_how_they_are(servers):
+    (server,) = servers(honest)
+
+    statuses()
+
+    assert server.requests == []
+
+
+# --- What staff are told -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def author():
+    client = Client()
+    client.force_login(make_author())
+    return client
+
+
+def test_the_api_tells_staff_how_each_server_is_in_the_order_in_which_they_are_tried(servers, author):
+    """S2.18 (in part): what workers share of a server can be seen."""
+    first, second = servers(Wavering(b"#include <cstdio>"), honest)
+    visit_all()
+    pool().runs.take(first.url, 3)
+    second.fail("500")
+    visit_all(times=3)
+
+    told = author.get(ADDRESS).json()
+
+    assert [(one["url"], one["state"], one["breaker"]) for one in told] == [
+        (first.url, "limited", "closed"),
+        (second.url, "down", "open"),
+    ]
+    assert (told[0]["in_flight"], told[0]["max_in_flight"]) == (3, configured.JUDGE0_MAX_INFLIGHT)
+    assert told[0]["queue"] == {"waiting": 0, "workers": 2}
+    assert told[0]["keeps_data"] is True
+    python, cpp, c = told[0]["languages"]
+    assert (cpp["slug"], cpp["offered"], cpp["standing"]) == ("cpp", True, "bad")
+    assert "it shows" in cpp["detail"]
+    assert (python["standing"], c["standing"], c["detail"]) == ("good", "good", "")
+    assert cpp["since"] <= cpp["checked_at"]
+    assert isinstance(c["took_ms"], int)
+    assert "500" in told[1]["detail"]
+
+
+def test_the_api_tells_of_servers_that_nobody_has_visited(servers, author):
+    servers(honest)
+
+    (told,) = author.get(ADDRESS).json()
+
+    assert (told["state"], told["queue"], told["checked_at"]) == ("unknown", None, None)
+    assert told["languages"][0]["standing"] == Standing.UNKNOWN
+
+
+def test_only_staff_who_may_see_submissions_are_told():
+    learner, other_staff = Client(), Client()
+    learner.force_login(make_user())
+    other_staff.force_login(make_user(is_staff=True))
+    service_user("code-exec")
+
+    assert Client().get(ADDRESS).status_code == 401
+    assert learner.get(ADDRESS).status_code == 403
+    assert other_staff.get(ADDRESS).status_code == 403
+    assert Client().get(ADDRESS, headers={"X-Code-Exec-Key": "key-one"}).status_code == 403
+    assert other_staff.get(reverse("admin-backends")).status_code == 403
+    assert learner.get(reverse("admin-backends")).status_code == 302
+    assert Client().get(reverse("admin-backends")).status_code == 302
+
+
+@pytest.fixture
+def without_redis(settings):
+    settings.REDIS_URL = "unix:///nowhere/redis.sock"
+    connections.redis_client.cache_clear()
+    pool.cache_clear()
+    yield
+    connections.redis_client.cache_clear()
+    pool.cache_clear()
+
+
+def test_without_redis_nothing_is_known_and_that_is_said(author, without_redis):
+    answer = author.get(ADDRESS)
+
+    assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+    page = author.get(reverse("admin-backends"))
+    assert page.status_code == 200
+    assert "Redis does not answer" in page.content.decode()
+
+
+def _words(page) -> str:
+    return " ".join(page.content.decode().split())
+
+
+def test_the_page_says_what_is_wrong_and_what_happens_meanwhile(servers, author):
+    first, second = servers(Wavering(b"#include <cstdio>"), honest)
+    visit_all()
+    second.fail("500")
+    visit_all(times=3)
+
+    words = _words(author.get(reverse("admin-backends")))
+
+    assert "in use, with exceptions" in words
+    assert "no, since" in words
+    assert "it shows" in words
+    assert "No server can judge C++ at present." in words
+    assert "It has been down since" in words
+    assert "Programs and outputs stay stored at this server" in words
+    assert first.url in words
+    assert second.url in words
+
+
+def test_the_page_says_when_no_worker_looks_after_the_servers(servers, author):
+    servers(honest)
+
+    assert "No worker has looked at the servers lately" in _words(author.get(reverse("admin-backends")))
+
+
+def test_a_language_that_no_server_has_is_not_waited_for(servers, author):
+    servers(honest, languages={71: "Python (3.8.1)"})
+    visit_all()
+
+    assert "No server can judge" not in _words(author.get(reverse("admin-backends")))
+
+
+def test_a_page_without_trouble_reports_none(servers, author):
+    servers(honest, engine=True)
+    visit_all()
+
+    page = author.get(reverse("admin-backends")).content.decode()
+
+    assert 'class="trouble"' not in page
+    assert "stay stored" not in page
+    assert page.count("<td>yes</td>") == 3
+
+
+def test_every_page_of_the_admin_leads_there(author):
+    link = f'<a href="{reverse("admin-backends")}">Judge servers</a>'
+
+    assert link in author.get(reverse("admin:index")).content.decode()
+    assert link in author.get(reverse("admin:submissions_submission_changelist")).content.decode()
