@@ -1,5 +1,5 @@
 # The same as the commands they call, for those who type make.
-.PHONY: run test lint bench format requirements doctor smoke
+.PHONY: run test lint bench chaos format requirements doctor smoke
 
 run:            ## start the whole platform
 	bin/run
@@ -13,6 +13,11 @@ lint:           ## the checks of bin/test, without the tests
 bench:          ## measure
 	bin/setup --tests
 	.venv/bin/python benchmarks/submit.py
+	.venv/bin/python benchmarks/platform.py
+
+chaos:          ## break a platform in every way while learners submit; is anything lost?
+	bin/setup --tests
+	.venv/bin/python -m tests.chaos
 
 format:         ## let ruff format the code and mend what it can
 	bin/setup --tests
