@@ -1,10 +1,12 @@
 """How errors look: of the API, RFC 9457 problem documents with a stable `code`; a page for a form that is too large."""
 
+import logging
 from http import HTTPStatus
 from typing import Any
 
 import redis
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
+from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.views import defaults
 from rest_framework import exceptions
@@ -15,7 +17,10 @@ from accounts.limits import Limited
 from execution.errors import NoBackend
 from submissions.waiting import QueueFull
 
+logger = logging.getLogger(__name__)
+
 CONTENT_TYPE = "application/problem+json"
+SOON = {"Retry-After": "5"}
 
 
 def answer(error: Exception, context: dict[str, Any]) -> Response | None:
@@ -28,7 +33,12 @@ def answer(error: Exception, context: dict[str, Any]) -> Response | None:
         return _problem(502, error.code, str(error))
     if isinstance(error, redis.RedisError):
         detail = "Runs cannot be taken or shown just now; please try again soon."
-        return _problem(503, "unavailable", detail, headers={"Retry-After": "5"})
+        return _problem(503, "unavailable", detail, headers=SOON)
+    if isinstance(error, InterfaceError | OperationalError):
+        logger.error("the database does not answer: %s", error)
+        return _problem(
+            503, "unavailable", "Nothing can be taken or shown just now; please try again soon.", headers=SOON
+        )
     if isinstance(error, RequestDataTooBig):
         return _problem(413, "too_large", "The request body is too large.")
     if isinstance(error, Http404):

@@ -618,6 +618,19 @@ def test_while_redis_is_away_runs_are_503_and_submissions_are_taken(client, sett
     assert Submission.objects.count() == 2
 
 
+def test_while_the_database_is_away_the_answer_is_a_problem_document_that_says_when_to_come_back(client):
+    question = make_question()
+    connection.close()
+    name, connection.settings_dict["NAME"] = connection.settings_dict["NAME"], "/nowhere/db.sqlite3"
+    try:
+        answer = post(client, SUBMIT, program(question))
+    finally:
+        connection.close()
+        connection.settings_dict["NAME"] = name
+
+    assert (answer.status_code, answer.json()["code"], answer["Retry-After"]) == (503, "unavailable", "5")
+
+
 @pytest.mark.parametrize("public_cases", [2, 12])
 def test_a_submission_costs_the_same_few_queries_however_many_cases_it_has(
     client, engine, work, django_assert_max_num_queries, public_cases
