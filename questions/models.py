@@ -110,8 +110,8 @@ class QuestionQuerySet(models.QuerySet["Question"]):
         return self.filter(state=Question.State.PUBLISHED)
 
     def visible_to(self, user: User | AnonymousUser) -> Self:
-        """Published ones for everybody; drafts for those who may edit questions."""
-        if user.has_perm("questions.change_question"):
+        """Published ones for everybody; drafts for staff who may edit questions."""
+        if user.is_staff and user.has_perm("questions.change_question"):
             return self.exclude(state=Question.State.ARCHIVED)
         return self.published()
 

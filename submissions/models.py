@@ -23,7 +23,7 @@ VERDICTS = [verdict.value for verdict in Verdict if verdict is not Verdict.SK]
 class SubmissionQuerySet(models.QuerySet["Submission"]):
     def visible_to(self, user: User | AnonymousUser) -> Self:
         """One's own; all for staff who may see submissions."""
-        if user.has_perm("submissions.view_submission"):
+        if user.is_staff and user.has_perm("submissions.view_submission"):
             return self.all()
         return self.filter(user_id=user.pk) if user.pk else self.none()
 
@@ -38,6 +38,18 @@ class SubmissionQuerySet(models.QuerySet["Submission"]):
 
     def waiting_in(self, lane: str) -> Self:
         return self.filter(kind__in=Submission.LANES[lane], status=Submission.Status.QUEUED)
+
+    def movable(self) -> Self:
+        """Without those that wait for a server: they stand outside the line, and hold nobody up."""
+        return self.filter(unavailable_since__isnull=True)
+
+    def awaiting_backend(self, language: str) -> Self:
+        return self.filter(unavailable_since__isnull=False, language=language)
+
+    def without_texts(self) -> Self:
+        """With their questions; programs and statements are large, and seldom what is asked for."""
+        texts = ("source", "compile_output", "question__statement", "question__statement_html")
+        return self.select_related("question").defer(*texts)
 
     def overdue(self) -> Self:
         """Those at which somebody must look, by the database's clock."""

@@ -108,11 +108,11 @@ def test_the_list_shows_what_the_learner_has_solved_and_attempted(client, learne
 def test_the_list_costs_the_same_however_many_questions_there_are(client, django_assert_num_queries):
     for _ in range(3):
         make_question().tags.add(Tag.objects.get_or_create(name="some")[0])
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(7):
         client.get("/questions/")
     for _ in range(20):
         make_question().tags.add(Tag.objects.get_or_create(name="some")[0])
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(7):
         client.get("/questions/")
 
 
