@@ -52,6 +52,15 @@ class Breaker:
         """For people and for whoever only wants to know; nobody is let through by asking."""
         return self._shared.ask(self._look, otherwise=(State.CLOSED, 0))[0]
 
+    def may_be_tried(self) -> bool:
+        """Whether `admits` might say yes: it is closed, or half open and nobody tries it just now."""
+
+        def ask(client: redis.Redis) -> bool:
+            state, _ = self._look(client)
+            return state is State.CLOSED or (state is State.HALF_OPEN and not client.exists(self._keys[2]))
+
+        return self._shared.ask(ask, otherwise=True)
+
     def _look(self, client: redis.Redis) -> tuple[State, int]:
         """With the number of failures that are remembered."""
         remembered, is_open = client.mget(self._keys[:2])

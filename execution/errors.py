@@ -2,9 +2,11 @@
 
 JudgingError
 ├── BackendUnavailable      this backend cannot be used now: try another, or later
+│   ├── BackendForbids      it does not let us in (401, 403, 404, a redirect): its settings or ours are wrong
 │   └── NoBackend           none of them can
 ├── BackendBusy             it is full: wait, or try another; it is not broken
-├── BackendRejected         it understood and refused (4xx): trying elsewhere is of no use
+│   └── OwnCapReached       it has as many of our own runs as we allow
+├── BackendRejected         it understood the program and refused it (400, 422): trying elsewhere is of no use
 ├── BackendFault            it took the program and then failed (status 13, garbage): try once elsewhere
 └── BackendLacks            it does not have what the program needs; another one may
     ├── LanguageUnavailable the language
@@ -22,6 +24,10 @@ class BackendUnavailable(JudgingError):
     code = "judge_unavailable"
 
 
+class BackendForbids(BackendUnavailable):
+    pass
+
+
 class NoBackend(BackendUnavailable):
     pass
 
@@ -34,6 +40,10 @@ class BackendBusy(JudgingError):
     def __init__(self, message: str, retry_after_s: float | None = None) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+
+
+class OwnCapReached(BackendBusy):
+    pass
 
 
 class BackendRejected(JudgingError):

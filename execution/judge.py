@@ -15,7 +15,7 @@ from typing import Protocol
 
 from execution import languages, scoring
 from execution.checkers import check
-from execution.errors import LanguageUnavailable
+from execution.errors import BackendFault, LanguageUnavailable
 from execution.pool import Ran, Ticket
 from execution.types import (
     Case,
@@ -158,7 +158,10 @@ def _judge_arrived(
 
 
 def _decide(case: Case, ran: Ran, checker: Checker, *, first: bool) -> Judged:
+    """Raises BackendFault where a program that has run does not compile any more: servers differ, and that is ours."""
     run = ran.run
+    if run.failure is Verdict.CE and not first:
+        raise BackendFault("Judges do not agree on whether it compiles.")
     difference = None
     if run.failure is None and case.answer is not None:
         difference = check(checker, run.output, case.answer())

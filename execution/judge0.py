@@ -14,28 +14,27 @@ Everything travels as base64 in both directions: without it one byte above 0x7f 
 import base64
 import json
 import math
-import os
-import threading
+import re
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from functools import cached_property
 from typing import Any
+from urllib.parse import urlsplit
 
-import requests
 import urllib3
-from requests.adapters import HTTPAdapter
 
 from execution.errors import (
     BackendBusy,
     BackendFault,
+    BackendForbids,
     BackendRejected,
     BackendUnavailable,
+    JudgingError,
     LanguageUnavailable,
     LimitsUnavailable,
 )
+from execution.exchanges import Answer, Connections, Exchange, NoneFree, Request, TooLarge
 from execution.languages import LANGUAGES, Language
 from execution.types import Limits, Run, Verdict
 
@@ -43,6 +42,18 @@ FIELDS = "token,status_id,stdout,stderr,compile_output,message,exit_code,exit_si
 KNOWN_FOR_S = 300.0  # how long what a server said of itself is believed
 QUOTED_REFUSAL = 200  # characters of a server's own words in our message
 NOT_FINISHED = "cannot be deleted because its status is"
+TOKEN = re.compile(r"[\w-]{1,64}", re.ASCII)
+
+SHORT_BYTES = 4 * 1024 * 1024  # all that a server says of itself
+LONG_BYTES = 256 * 1024 * 1024  # of any answer, whatever the limits are
+IN_BASE64 = 1.4  # bytes for each that is shown: a third more, and a line break after 60 of them, escaped
+BESIDE_TEXTS = 64 * 1024  # of a submission: its numbers, and the message
+
+MOST = 2**31 - 1  # of any number that a server tells, as the database has room for
+
+ABOUT_THE_BODY = (400, 413, 415, 422)  # refusals that have something to do with what was sent
+
+HOLD_A_BATCH = ("max_submission_batch_size", "max_queue_size")
 
 IN_QUEUE, PROCESSING = 1, 2
 TIME_LIMIT_EXCEEDED, COMPILATION_ERROR, INTERNAL_ERROR, EXEC_FORMAT_ERROR = 5, 6, 13, 14
@@ -97,9 +108,11 @@ class Judge0:
 
     `connections` is how many there are at most; who finds none free waits. `retries` is how often a request is
     sent again whose connection broke before there was an answer. Nothing is sent again after a timeout or a 5xx.
+    An answer that has begun may take as long again as the read timeout.
 
-    All methods raise BackendUnavailable (no answer, or 5xx), BackendBusy (its queue is full, 429, or no connection
-    became free), BackendRejected (another 4xx) and BackendFault (an answer that is not Judge0's).
+    All methods raise BackendUnavailable (no answer, 5xx, or a 3xx or 4xx that is about us and not about the body:
+    BackendForbids), BackendBusy (its queue is full, 429, or no connection became free), BackendRejected (it
+    understood what was sent and refused it) and BackendFault (an answer that is not Judge0's).
     """
 
     def __init__(
@@ -113,11 +126,11 @@ class Judge0:
         retries: int = 1,
     ) -> None:
         self.url = url.rstrip("/")
-        self._headers = requests.utils.default_headers()
-        self._headers.update({**(headers or {}), "Accept": "application/json"})
+        self._headers = {"Accept-Encoding": "gzip, deflate", **(headers or {}), "Accept": "application/json"}
+        self._path = urlsplit(self.url).path
         self._timeouts = (connect_timeout_s, read_timeout_s)
         self._retries = retries
-        self._connections = _Connections(connections)
+        self._connections = Connections(self.url, connections)
         self._ceilings: tuple[float, Ceilings] | None = None
         self._languages: tuple[float, Mapping[int, str]] | None = None
 
@@ -140,20 +153,24 @@ class Judge0:
             raise LanguageUnavailable(f"{self.url} does not offer {language.name}.")
         return found
 
+    def is_known_to_lack(self, language: Language) -> bool:
+        """What it said when it was asked last; it is not asked now."""
+        return self._languages is not None and _find_language(language, self._languages[1]) is None
+
     def offered(self, timeout_s: float) -> tuple[str, ...]:
         """Asks now which of our languages it offers, by slug."""
         names = self._read_languages((timeout_s, timeout_s))
         return tuple(one.slug for one in LANGUAGES if _find_language(one, names) is not None)
 
-    def queue(self) -> Queue:
-        rows = self._ask("GET", "/workers")
+    def queue(self, timeout_s: float | None = None) -> Queue:
+        rows = self._ask("GET", "/workers", timeouts=(timeout_s, timeout_s) if timeout_s else None)
         try:
             # before the first job was ever enqueued, Judge0 lists nothing at all
             return Queue(
-                waiting=sum(int(row["size"]) for row in rows),
-                workers=sum(int(row["available"]) for row in rows),
+                waiting=sum(_count(row["size"]) for row in rows),
+                workers=sum(_count(row["available"]) for row in rows),
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise self._nonsense("/workers") from error
 
     def _read_ceilings(self) -> Ceilings:
@@ -161,24 +178,24 @@ class Judge0:
         try:
             is_engine = config.get("engine") is not None
             return Ceilings(
-                batch=max(1, min(int(config["max_submission_batch_size"]), int(config["max_queue_size"]))),
-                cpu_s=float(config["max_cpu_time_limit"]),
-                wall_s=float(config["max_wall_time_limit"]),
-                memory_kib=int(config["max_memory_limit"]),
-                file_kib=int(config["max_max_file_size"]),
+                batch=max(1, min(_count(config[name]) for name in HOLD_A_BATCH)),
+                cpu_s=_ceiling(config["max_cpu_time_limit"]),
+                wall_s=_ceiling(config["max_wall_time_limit"]),
+                memory_kib=int(_ceiling(config["max_memory_limit"])),
+                file_kib=int(_ceiling(config["max_max_file_size"])),
                 is_engine=is_engine,
                 deletes=config.get("enable_submission_delete") is True
-                and (is_engine or "X-Auth-User" in self._headers),
+                and (is_engine or "x-auth-user" in map(str.lower, self._headers)),
                 callbacks=config.get("enable_callbacks") is True,
             )
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
             raise self._nonsense("/config_info") from error
 
     def _read_languages(self, timeouts: tuple[float, float] | None = None) -> Mapping[int, str]:
         rows = self._ask("GET", "/languages", timeouts=timeouts)
         try:
-            return {int(row["id"]): str(row["name"]) for row in rows}
-        except (KeyError, TypeError, ValueError) as error:
+            return {_count(row["id"]): str(row["name"]) for row in rows}
+        except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
             raise self._nonsense("/languages") from error
 
     # --- Programs in -----------------------------------------------------------------------------------------
@@ -214,9 +231,9 @@ class Judge0:
 
     def _token(self, item: Any) -> str:
         match item:
-            case {"token": str(token)}:
+            case {"token": str(token)} if TOKEN.fullmatch(token):
                 return token
-            case dict():  # the others of the batch were taken; they run for nobody
+            case dict() if "token" not in item:  # the others of the batch were taken; they run for nobody
                 raise BackendRejected(f"{self.url} refused a submission: {_refusal(item)}")
             case _:
                 raise self._nonsense("a batch")
@@ -233,10 +250,13 @@ class Judge0:
         ]
 
     def _fetch(self, tokens: Sequence[str], limits: Limits) -> list[Run | Progress]:
-        fields = FIELDS + ",engine" if self.ceilings().is_engine else FIELDS
+        ceilings = self.ceilings()
+        fields = FIELDS + ",engine" if ceilings.is_engine else FIELDS
         path = f"/submissions/batch?base64_encoded=true&fields={fields}&tokens={','.join(tokens)}"
-        match self._ask("GET", path):
-            case {"submissions": list(items)} if len(items) == len(tokens):
+        match self._ask("GET", path, most_bytes=len(tokens) * _most_shown(limits, ceilings)):
+            case {"submissions": list(items)} if len(items) == len(tokens) and all(
+                map(_is_of, items, tokens)
+            ):
                 return [_understand(item, limits) for item in items]
             case _:
                 raise self._nonsense("a batch")
@@ -247,12 +267,14 @@ class Judge0:
         True also for one that the server does not know. BackendRejected where deleting is not allowed, which
         `ceilings` tell.
         """
-        response = self._answer("DELETE", f"/submissions/{token}")
-        if response.status_code == 404 or response.status_code < 300:
+        answer = self._answer(
+            "DELETE", f"/submissions/{token}", most_bytes=LONG_BYTES
+        )  # shows what it deletes
+        if answer.status == 404 or answer.status < 300:
             return True
-        if response.status_code == 400 and NOT_FINISHED in _refusal_of(response):
+        if answer.status == 400 and NOT_FINISHED in _refusal_of(answer):
             return False
-        raise self._refused(response)
+        raise self._refused("DELETE", answer)
 
     # --- HTTP ------------------------------------------------------------------------------------------------
 
@@ -263,13 +285,14 @@ class Judge0:
         *,
         body: bytes | None = None,
         timeouts: tuple[float, float] | None = None,
+        most_bytes: int = SHORT_BYTES,
     ) -> Any:
         """The JSON that the server answers."""
-        response = self._answer(method, path, body, timeouts)
-        if response.status_code >= 300:
-            raise self._refused(response)
+        answer = self._answer(method, path, body, timeouts, most_bytes)
+        if answer.status >= 300:
+            raise self._refused(method, answer)
         try:
-            return json.loads(response.content)
+            return json.loads(answer.body)
         except (ValueError, RecursionError) as error:
             raise self._nonsense(path.partition("?")[0]) from error
 
@@ -279,106 +302,50 @@ class Judge0:
         path: str,
         body: bytes | None = None,
         timeouts: tuple[float, float] | None = None,
-    ) -> requests.Response:
+        most_bytes: int = SHORT_BYTES,
+    ) -> Answer:
         """Whatever the server answers, read to its end."""
         try:
             with self._connections.one(timeouts or self._timeouts) as exchange:
-                return self._send(self._request(method, path, body), exchange)
-        except _NoneFree as error:
+                return self._send(self._request(method, path, body), min(most_bytes, LONG_BYTES), exchange)
+        except NoneFree as error:
             raise BackendBusy(f"All connections to {self.url} are in use.") from error
-        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+        except TooLarge as error:
+            raise BackendFault(f"{self.url} answered more than there can be to say.") from error
+        except urllib3.exceptions.HTTPError as error:
             raise BackendUnavailable(f"{self.url} does not answer ({type(error).__name__}).") from error
 
-    def _send(self, request: requests.PreparedRequest, exchange: "_Exchange") -> requests.Response:
+    def _send(self, request: Request, most_bytes: int, exchange: Exchange) -> Answer:
         """Again where the connection broke: a server may close an idle one just when we use it.
 
-        What it did take the first time runs for nobody.
+        What it did take the first time runs for nobody. One that breaks late was not idle.
         """
+        until = time.monotonic() + self._timeouts[1]
         for _ in range(self._retries):
             try:
-                return exchange(request)
-            except requests.ConnectionError as error:
-                if not _broke(error):
+                return exchange(request, most_bytes)
+            except urllib3.exceptions.ProtocolError:
+                if time.monotonic() > until:
                     raise
-        return exchange(request)
+        return exchange(request, most_bytes)
 
-    def _request(self, method: str, path: str, body: bytes | None) -> requests.PreparedRequest:
-        request = self._template.copy()
-        request.method = method
-        request.url = f"{str(request.url).rstrip('/')}{path}"
-        if body is not None:
-            request.body = body
-            request.headers["Content-Type"] = "application/json"
-            request.headers["Content-Length"] = str(len(body))
-        return request
+    def _request(self, method: str, path: str, body: bytes | None) -> Request:
+        kind = {} if body is None else {"Content-Type": "application/json"}
+        return Request(method, self._path + path, self._headers | kind, body)
 
-    @cached_property
-    def _template(self) -> requests.PreparedRequest:
-        """Prepared once: address and headers are the same in each request."""
-        return requests.Request("GET", self.url, headers=self._headers).prepare()
-
-    def _refused(self, response: requests.Response) -> Exception:
-        status, words = response.status_code, _refusal_of(response)
+    def _refused(self, method: str, answer: Answer) -> JudgingError:
+        status, words = answer.status, _refusal_of(answer)
         said = f"{self.url} answered {status}{': ' + words if words else ''}."
         if status == 429 or (status == 503 and "queue is full" in words):
-            return BackendBusy(said, _retry_after(response))
+            return BackendBusy(said, _retry_after(answer))
         if status >= 500:
             return BackendUnavailable(said)
-        return BackendRejected(said)
+        if status not in ABOUT_THE_BODY:
+            return BackendForbids(said)
+        return BackendFault(said) if method == "GET" else BackendRejected(said)
 
     def _nonsense(self, what: str) -> BackendFault:
         return BackendFault(f"{self.url} answered {what} in a way that is not Judge0's.")
-
-
-_Exchange = Callable[[requests.PreparedRequest], requests.Response]
-
-
-class _NoneFree(Exception):
-    """All connections are in use, and stayed so."""
-
-
-class _Connections:
-    """At most `most` at once to one server, kept open between requests.
-
-    They are used without a session of `requests`, which would cost half as much CPU again and bring cookies,
-    redirects and the environment's proxies: our headers are for this server only.
-    """
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._open()
-
-    def _open(self) -> None:
-        self._process = os.getpid()
-        self._free = threading.BoundedSemaphore(self._most)
-        self._adapter = HTTPAdapter(pool_connections=1, pool_maxsize=self._most)
-
-    @contextmanager
-    def one(self, timeouts: tuple[float, float]) -> Iterator[_Exchange]:
-        """Lends one, for exchanges that wait so many seconds to be connected and for each piece of an answer.
-
-        _NoneFree when none becomes free in the time that one exchange may take.
-        """
-        if self._process != os.getpid():  # what a fork inherited belongs to its parent
-            self._open()
-        free, adapter = self._free, self._adapter
-        if not free.acquire(timeout=sum(timeouts)):
-            raise _NoneFree
-
-        def exchange(request: requests.PreparedRequest) -> requests.Response:
-            response = adapter.send(request, timeout=timeouts)
-            _ = response.content  # reads all of it, which sets the connection free
-            return response
-
-        try:
-            yield exchange
-        finally:
-            free.release()
-
-
-def _broke(error: requests.ConnectionError) -> bool:
-    """There was a connection and it ended; it was neither refused nor silent for too long."""
-    return bool(error.args) and isinstance(error.args[0], (urllib3.exceptions.ProtocolError, OSError))
 
 
 # --- What we say ---------------------------------------------------------------------------------------------
@@ -442,6 +409,17 @@ class _Seen:
     engine: Mapping[str, Any]
 
 
+def _most_shown(limits: Limits, ceilings: Ceilings) -> int:
+    """Bytes that an answer may have for one submission; what compilers print ends at the server's own limit."""
+    texts = (2 * limits.output_kib + ceilings.file_kib) * 1024
+    return int(texts * IN_BASE64) + BESIDE_TEXTS
+
+
+def _is_of(item: Any, token: str) -> bool:
+    """Null is what a server shows of a token that it does not know."""
+    return item is None or (isinstance(item, dict) and item.get("token") == token)
+
+
 def _understand(item: Any, limits: Limits) -> Run | Progress:
     if item is None:
         return Progress.LOST
@@ -459,7 +437,7 @@ def _understand(item: Any, limits: Limits) -> Run | Progress:
 def _seen(status: int, item: Mapping[str, Any]) -> _Seen:
     """ValueError, TypeError, KeyError or OverflowError where the item makes no sense."""
     engine = item.get("engine") or {}
-    exit_code, signal = _ending(status, item["exit_code"], item["exit_signal"], engine)
+    exit_code, signal = _ending(status, _code(item["exit_code"]), _code(item["exit_signal"]), engine)
     return _Seen(
         status=status,
         exit_code=exit_code,
@@ -470,7 +448,7 @@ def _seen(status: int, item: Mapping[str, Any]) -> _Seen:
         message=_decode(item["message"]).decode(errors="replace"),
         time_ms=_milliseconds(item["time"]),
         wall_ms=_milliseconds(item["wall_time"]),
-        memory_kib=int(item["memory"] or 0),
+        memory_kib=_count(item["memory"] or 0),
         engine=engine,
     )
 
@@ -486,12 +464,12 @@ def _ending(
     if status in (TIME_LIMIT_EXCEEDED, COMPILATION_ERROR):
         return None, None
     if engine:
-        signal = engine["signal"]
+        signal = _code(engine["signal"])
     elif exit_signal:
         signal = exit_signal
     else:
         signal = exit_code - 128 if exit_code and 128 < exit_code <= 128 + LAST_SIGNAL else None
-    return (None, int(signal)) if signal else (exit_code, None)
+    return (None, signal) if signal else (exit_code, None)
 
 
 def _run(seen: _Seen, limits: Limits) -> Run:
@@ -556,39 +534,65 @@ def _decode(text: str | None) -> bytes:
 
 
 def _milliseconds(seconds: str | float | None) -> int:
-    value = float(seconds or 0)
-    if not math.isfinite(value) or value < 0:
-        raise ValueError("a time that is none")
-    return round(value * 1000)
+    return _count(float(seconds or 0) * 1000)
 
 
-def _refusal_of(response: requests.Response) -> str:
+def _count(number: Any) -> int:
+    """Judge0 writes some as strings. ValueError, OverflowError or TypeError where it is none that can be true."""
+    value = round(float(number))
+    if not 0 <= value <= MOST:
+        raise ValueError("a number that nothing can have")
+    return value
+
+
+def _ceiling(number: Any) -> float:
+    """One that is too high for us is as good as our highest."""
+    value = float(number)
+    if not (math.isfinite(value) and value > 0):
+        raise ValueError("a limit under which nothing can run")
+    return min(value, float(MOST))
+
+
+def _code(number: Any) -> int | None:
+    """An exit code or a signal. ValueError where it is none."""
+    if number is None or (type(number) is int and 0 <= number <= MOST):
+        return number
+    raise ValueError("a code that is none")
+
+
+def _refusal_of(answer: Answer) -> str:
     """The server's own words, if it has any that it means for us: many of its errors are empty HTML."""
     try:
-        return _refusal(json.loads(response.content))
-    except ValueError:
+        return _refusal(json.loads(answer.body))
+    except (ValueError, RecursionError):
         return ""
 
 
 def _refusal(body: Any) -> str:
     """`{"error": text}`, `{"field": [text]}`, or a list of these, in one line."""
     match body:
-        case [first, *_]:
+        case [dict() as first, *_]:
             return _refusal(first)
         case {"error": str(text)} | {"message": str(text)}:
             return text[:QUOTED_REFUSAL]
         case dict():
-            fields = [
-                f"{field} {texts[0]}" for field, texts in body.items() if isinstance(texts, list) and texts
-            ]
+            fields = [f"{field} {text}" for field, texts in body.items() if (text := _first_text(texts))]
             return "; ".join(fields)[:QUOTED_REFUSAL]
         case _:
             return ""
 
 
-def _retry_after(response: requests.Response) -> float | None:
+def _first_text(texts: Any) -> str:
+    match texts:
+        case [str(text), *_]:
+            return text
+        case _:
+            return ""
+
+
+def _retry_after(answer: Answer) -> float | None:
     """Seconds; None where it is not said (or said as a date)."""
     try:
-        return max(0.0, float(response.headers.get("Retry-After", "")))
+        return max(0.0, float(answer.headers.get("Retry-After", "")))
     except ValueError:
         return None

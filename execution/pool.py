@@ -33,6 +33,7 @@ from execution.errors import (
     JudgingError,
     LanguageUnavailable,
     NoBackend,
+    OwnCapReached,
 )
 from execution.judge0 import Judge0, Progress, Queue, wall_limit_s
 from execution.probes import Probes, Standing
@@ -149,6 +150,7 @@ class Pool:
         self.low = Capacity(self.shared, "low", sharing.low_per_server)
         self.probes = Probes(self.shared, sharing.probes_every_s)
         self.usual = _UsualTimes()
+        self.newest_ended: dict[str, float] = {}  # by address: when the newest run that has ended was sent
 
     @classmethod
     def from_settings(cls, client: redis.Redis | None = None) -> Self:
@@ -175,12 +177,39 @@ class Pool:
         )
 
     def is_available(self, language: str) -> bool:
-        """Whether some server may be tried for this language (a slug), as far as workers know; asks no server."""
+        """Whether some server may be tried for this language (a slug), as far as is known here; asks no server."""
+        wanted = languages.get(language)
         return any(
-            self.breakers[server.url].state() is not State.OPEN
-            and self.probes.standing(server.url, language) is not Standing.BAD
+            self._may_be_tried(server, language) and not server.is_known_to_lack(wanted)
             for server in self.servers
         )
+
+    def has_place_for(self, language: str) -> bool:
+        """The same, for workers: a server that does not offer the language does not count.
+
+        Where all that are there do not offer it, there is a place: whoever comes is told so.
+        """
+        wanted = languages.get(language)
+        is_sure = True
+        for server in self.servers:
+            try:
+                if self._may_be_tried(server, language):
+                    server.language_id(wanted)
+                    return True
+                is_sure = False
+            except LanguageUnavailable:
+                continue
+            except BackendBusy:
+                return True
+            except JudgingError as error:
+                log.warning("A judge does not say what it offers: %s", error)
+                self.breakers[server.url].failed()
+                is_sure = False
+        return is_sure
+
+    def _may_be_tried(self, server: Judge0, language: str) -> bool:
+        is_bad = self.probes.standing(server.url, language) is Standing.BAD
+        return not is_bad and self.breakers[server.url].may_be_tried()
 
     def access(self, *, beat: Callable[[], None] = _nothing, is_low: bool = False) -> "Access":
         """The pool for one judging. `beat` is called at least every few seconds while it is waited for servers.
@@ -264,10 +293,6 @@ class _Sent:
     running: bool = False
 
 
-class _Full(BackendBusy):
-    """Our own runs take all the room that we allow ourselves there."""
-
-
 class _LeftAlone(BackendUnavailable):
     """Workers know that it is of no use now."""
 
@@ -294,7 +319,8 @@ class _Work:
         self.low_seats: dict[Judge0, list[str]] = {}
         self.watched: set[Judge0] = set()  # a run that comes back from these is news to the others
         self.down: set[Judge0] = set()  # not used any more
-        self.suspect: set[Judge0] = set()  # used when there is no other
+        self.suspect: set[Judge0] = set()  # used after the others
+        self.faulty: set[Judge0] = set()  # used when there is no other, be it full or not
         self.silent: Counter[Judge0] = Counter()  # looks in a row without an answer
         self.faults: Counter[int] = Counter()
         self.places: Counter[int] = Counter()
@@ -326,9 +352,21 @@ class _Work:
         before = _Batch(now, 0, 0, is_whole=False)
         for index in list(self.waiting):
             ticket = placed.get(index)
-            if ticket and ticket.backend in servers:
+            if ticket and self._is_worth_asking(servers.get(ticket.backend)):
                 self.sent[servers[ticket.backend]].append(_Sent(index, ticket.token, before, now))
                 self.waiting.remove(index)
+
+    def _is_worth_asking(self, server: Judge0 | None) -> bool:
+        """Whether cases that were sent there are waited for, rather than run again."""
+        if server is None:
+            return False
+        is_open = self.pool.breakers[server.url].state() is State.OPEN
+        return not is_open and self._is_trusted(server)
+
+    def _is_trusted(self, server: Judge0) -> bool:
+        """Whether it told the truth when it was probed last, however long ago; where nobody has, it is not doubted."""
+        last = self.pool.probes.found(server.url).get(self.language.slug)
+        return last is None or last.passed
 
     # --- Waiting ---------------------------------------------------------------------------------------------
 
@@ -364,17 +402,18 @@ class _Work:
         if now < self.room_at:
             return None
         busy: BackendBusy | None = None
-        lacking: BackendLacks | None = None
+        left_out: JudgingError | None = None
         for server in self._candidates():
+            if busy and server in self.faulty:
+                break
             try:
                 submitted = self._submit(server)
             except BackendBusy as error:
                 busy = error
             except BackendLacks as error:
-                lacking = error
+                left_out = left_out or error
             except _LeftAlone as error:
-                log.info("Passing over a judge: %s", error)
-                self.down.add(server)
+                left_out = error
             except (BackendUnavailable, BackendFault) as error:
                 log.warning("Passing over a judge: %s", error)
                 self._give_up(server)
@@ -382,7 +421,7 @@ class _Work:
                 self.waits_for_room_since, self.room_pause = None, FULL_PAUSE_S
                 return submitted
         if busy is None:
-            raise self._nobody(lacking)
+            raise self._nobody(left_out)
         self._wait_for_room(busy)
         return None
 
@@ -390,7 +429,9 @@ class _Work:
         """Raises `busy` when that has taken too long."""
         now = time.monotonic()
         since = self.waits_for_room_since = self.waits_for_room_since or now
-        patience = self.pool.patience.queue_s if isinstance(busy, _Full) else self.pool.patience.busy_s
+        patience = (
+            self.pool.patience.queue_s if isinstance(busy, OwnCapReached) else self.pool.patience.busy_s
+        )
         wait = min(busy.retry_after_s or self.room_pause, LONGEST_WAIT_S)
         if now + wait - since > patience and not any(self.sent.values()):
             raise busy
@@ -399,12 +440,13 @@ class _Work:
 
     def _candidates(self) -> list[Judge0]:
         up = [server for server in self.pool.servers if server not in self.down]
-        return sorted(up, key=lambda server: server in self.suspect)  # stable: else in the pool's order
+        # stable: else in the pool's order
+        return sorted(up, key=lambda server: (server in self.faulty, server in self.suspect))
 
-    def _nobody(self, lacking: BackendLacks | None) -> JudgingError:
+    def _nobody(self, lacking: JudgingError | None) -> JudgingError:
         """All that could be asked lack what is needed; but one that is away may have it."""
-        if self.down or lacking is None:
-            return NoBackend("No judge can be used.")
+        if self.down or not isinstance(lacking, BackendLacks):
+            return NoBackend(f"No judge can be used. {lacking or ''}".strip())
         if isinstance(lacking, LanguageUnavailable):
             return LanguageUnavailable(f"No judge offers {self.language.name}.")
         return lacking
@@ -416,7 +458,7 @@ class _Work:
         most = min(len(self.waiting), server.ceilings().batch, self._most_fetched)
         seats = self.pool.runs.take(url, most)
         if not seats.count:
-            raise _Full(f"{url} has as many of our runs as it may have.")
+            raise OwnCapReached(f"{url} has as many of our runs as it may have.")
         names = list(seats.names) or [""] * seats.count
         used = 0
         try:
@@ -441,7 +483,7 @@ class _Work:
 
         A server that nobody knows yet is examined first, by whoever comes first.
         """
-        if time.monotonic() < self.fit.get(server.url, 0.0):
+        if self._is_fit(server):
             return
         if server not in self.watched:
             match self.pool.breakers[server.url].admits():
@@ -453,18 +495,22 @@ class _Work:
         if standing is Standing.UNKNOWN:
             found = self.pool.probes.examine(server, self.language, beat=self.beat)
             if found is None:
-                raise _Full(f"{server.url} is being examined.")
+                raise OwnCapReached(f"{server.url} is being examined.")
             standing = found
         if standing is Standing.BAD:
             raise _LeftAlone(f"{server.url} did not judge a known program in {self.language.name} rightly.")
         self.fit[server.url] = time.monotonic() + FIT_FOR_S
+
+    def _is_fit(self, server: Judge0) -> bool:
+        """As it was found a moment ago."""
+        return time.monotonic() < self.fit.get(server.url, 0.0)
 
     def _take_low_seat(self, server: Judge0) -> None:
         if not self.is_low or server in self.low_seats:
             return
         seats = self.pool.low.take(server.url, 1)
         if not seats.count:
-            raise _Full(f"{server.url} does other work that comes after learners'.")
+            raise OwnCapReached(f"{server.url} does other work that comes after learners'.")
         self.low_seats[server] = list(seats.names)
 
     def _call(self, server: Judge0) -> str:
@@ -503,6 +549,7 @@ class _Work:
                 yield ran
 
     def _look_for(self, server: Judge0, sent: list[_Sent]) -> list[Ran]:
+        self.beat()
         try:
             seen = server.fetch([one.token for one in sent], self.limits)
         except BackendBusy as error:
@@ -514,14 +561,25 @@ class _Work:
             return []
         self.silent[server] = 0
         ended = [one for one, what in zip(sent, seen, strict=True) if isinstance(what, Run)]
+        if ended and not self._is_fit(server) and not self._is_trusted(server):
+            self._disbelieve(server)
+            return []
         ran = [self._note(server, one, what) for one, what in zip(sent, seen, strict=True)]
         if ended:
             self._note_success(server, ended)
         self._check_patience(server)
         return [one for one in ran if one]
 
+    def _disbelieve(self, server: Judge0) -> None:
+        """It was found to judge wrongly after it had been given these cases."""
+        self.down.add(server)
+        for one in self.sent[server].copy():
+            self._again(server, one, "is not believed, coming from")
+
     def _note_success(self, server: Judge0, ended: Sequence[_Sent]) -> None:
         self.pool.runs.give_back(server.url, [one.seat for one in ended if one.seat])
+        newest = max(one.batch.sent for one in ended)
+        self.pool.newest_ended[server.url] = max(newest, self.pool.newest_ended.get(server.url, 0.0))
         for one in ended:
             one.batch.left -= 1
             if one.batch.is_whole and not one.batch.left:
@@ -543,9 +601,20 @@ class _Work:
             case Progress.FAULTY:
                 self.faults[one.index] += 1
                 if self.faults[one.index] > 1:
-                    raise BackendFault("The judge failed at the same case twice.")
+                    raise self._failed_twice(server)
+                self.faulty.add(server)
                 self._again(server, one, "failed at")
         return None
+
+    def _failed_twice(self, server: Judge0) -> JudgingError:
+        """Is it the program's doing? A known one tells."""
+        try:
+            standing = self.pool.probes.examine(server, self.language, beat=self.beat)
+        except JudgingError as error:
+            return NoBackend(f"The judge failed at the same case twice. {error}")
+        if standing is Standing.GOOD:
+            return BackendFault("The judge failed at the same case twice.")
+        return NoBackend("The judge fails at known programs, too.")
 
     def _note_silence(self, server: Judge0, error: JudgingError) -> None:
         self.silent[server] += 1
@@ -572,7 +641,7 @@ class _Work:
         queue = self._queue(server) if queued else None
         moves = queue is not None and queue.waiting > 0 and queue.workers > 0
         patient = queued if moves else []
-        forgiven = [one for one in patient if now - one.batch.sent < self.pool.patience.queue_s]
+        forgiven = [one for one in patient if self._may_still_wait(server, one.batch.sent, now)]
         for one in forgiven:
             one.since = now
         if len(forgiven) < len(overdue):
@@ -580,6 +649,11 @@ class _Work:
         for one in overdue:
             if one not in forgiven:
                 self._again(server, one, "is overdue at")
+
+    def _may_still_wait(self, server: Judge0, sent: float, now: float) -> bool:
+        """Queues are in order: what was sent much later and has ended by now has overtaken something that is lost."""
+        is_overtaken = sent + self._patience_s() < self.pool.newest_ended.get(server.url, 0.0)
+        return not is_overtaken and now - sent < self.pool.patience.queue_s
 
     def _patience_s(self) -> float:
         patience = self.pool.patience

@@ -1,10 +1,12 @@
 """Does a server tell the truth? Tiny known programs, run at every server in every language, again and again.
 
     never probed, or not lately ── UNKNOWN ──a probe──▶ GOOD ◀──it passed── BAD
-                                                          └──it failed twice──▶┘
+                                      ▲                   └──it failed twice──▶┘
+                                      └─── not probed any more, GOOD or BAD ───┘
 
-A pair of server and language that fails is BAD until a probe passes: no learner's program goes there. What was found
-is kept in Redis for all workers; where Redis is away, every pair is GOOD, and each judging finds out for itself.
+No learner's program goes to a pair of server and language that is BAD, and none to one that is UNKNOWN before a probe
+has passed. A server that is visited but too busy to be probed stays what it was. What was found is kept in Redis for
+all workers; where Redis is away, every pair is GOOD, and each judging finds out for itself.
 """
 
 import json
@@ -20,7 +22,7 @@ import redis
 from execution.errors import BackendBusy, BackendFault, BackendRejected, JudgingError
 from execution.judge0 import Ceilings, Judge0, Progress
 from execution.languages import Language
-from execution.shared import Shared
+from execution.shared import Shared, read_record
 from execution.types import VERDICT_NAMES, Limits, Run, Verdict
 
 logger = logging.getLogger(__name__)
@@ -28,7 +30,9 @@ logger = logging.getLogger(__name__)
 PATIENCE_S = 30.0
 TURN_MS = 10_000  # after which another may try, unless who is at it shows that it lives
 STALE_ROUNDS = 4  # a pair whose last probe is older than so many rounds is UNKNOWN …
+STALE_LIE_ROUNDS = 2  # … sooner where it failed, so that somebody tries it again …
 LEAST_STALE_S = 60.0  # … and never sooner than this
+BUSY = "busy:"  # before a language: when its server was last too busy to be probed in it
 KEPT_S = 24 * 3600
 LOOK_MIN_S, LOOK_MAX_S = 0.02, 1.0
 SLOWER = 1.5
@@ -101,26 +105,31 @@ class Probes:
     def stale_s(self) -> float:
         return max(STALE_ROUNDS * self.every_s, LEAST_STALE_S)
 
+    @property
+    def stale_lie_s(self) -> float:
+        return max(STALE_LIE_ROUNDS * self.every_s, LEAST_STALE_S)
+
     def standing(self, url: str, language: str) -> Standing:
         if not self.every_s or language not in PROGRAMS:
             return Standing.GOOD
 
         def ask(client: redis.Redis) -> Standing:
             with client.pipeline(transaction=False) as pipe:
-                pipe.hget(_key(url), language)
+                pipe.hmget(_key(url), language, BUSY + language)
                 pipe.time()
-                kept, now = pipe.execute()
-            return self.judge(None if kept is None else Probed(**json.loads(kept)), _seconds(now))
+                (kept, busy), now = pipe.execute()
+            return self.judge(read_record(Probed, kept), _seconds(now), _moment(busy))
 
         return self._shared.ask(ask, otherwise=Standing.GOOD)
 
-    def judge(self, last: Probed | None, now: float) -> Standing:
-        """What the last probe of a pair means at `now`. A failure stands until a probe passes, however old it is."""
-        if last is not None and not last.passed:
-            return Standing.BAD
-        if last is None or now - last.at > self.stale_s:
+    def judge(self, last: Probed | None, now: float, busy_at: float = 0.0) -> Standing:
+        """What the last probe of a pair means at `now`; at `busy_at` its server was too busy to be probed again."""
+        if last is None:
             return Standing.UNKNOWN
-        return Standing.GOOD
+        age = now - max(last.at, busy_at)
+        if age > (self.stale_s if last.passed else self.stale_lie_s):
+            return Standing.UNKNOWN
+        return Standing.GOOD if last.passed else Standing.BAD
 
     def examine(
         self, server: Judge0, language: Language, *, beat: Callable[[], None] = lambda: None
@@ -154,8 +163,8 @@ class Probes:
 
     def _note(self, url: str, language: str, detail: str, took_ms: int) -> None:
         def tell(client: redis.Redis) -> None:
-            now = _seconds(client.time())
-            last = _found(client, url).get(language)
+            found, _, now = _known(client, url)
+            last = found.get(language)
             probed = Probed(passed=not detail, detail=detail, at=now, took_ms=took_ms, since=now)
             if last is not None and last.passed == probed.passed:
                 probed = replace(probed, since=last.since)
@@ -173,32 +182,68 @@ class Probes:
             return []
 
         def ask(client: redis.Redis) -> list[str]:
-            found, now = _found(client, url), _seconds(client.time())
+            found, busy, now = _known(client, url)
             probed = [slug for slug in offered if slug in PROGRAMS]
-            unknown = [slug for slug in probed if self.judge(found.get(slug), now) is Standing.UNKNOWN]
+            unknown = [
+                slug
+                for slug in probed
+                if self.judge(found.get(slug), now, busy.get(slug, 0.0)) is Standing.UNKNOWN
+            ]
             if unknown:
                 return unknown
+            tried = {slug: max(found[slug].at, busy.get(slug, 0.0)) for slug in probed}
             waiting = [
                 slug
                 for slug in probed
-                if at_once or not found[slug].passed or now - found[slug].at >= self.every_s
+                if at_once or not found[slug].passed or now - tried[slug] >= self.every_s
             ]
-            return sorted(waiting, key=lambda slug: found[slug].at)[:1]
+            return sorted(waiting, key=lambda slug: tried[slug])[:1]
 
         return self._shared.ask(ask, otherwise=[])
 
+    def note_busy(self, url: str) -> None:
+        """The server is there, but too busy to be probed: what is known of it stays known."""
+
+        def tell(client: redis.Redis) -> None:
+            found, busy, now = _known(client, url)
+            kept = {
+                BUSY + slug: now
+                for slug, last in found.items()
+                if self.judge(last, now, busy.get(slug, 0.0)) is not Standing.UNKNOWN
+            }
+            if kept:
+                client.hset(_key(url), mapping=kept)  # type: ignore[arg-type]  # redis-py's stubs want bytes
+                client.expire(_key(url), round(KEPT_S + self.stale_s))
+
+        self._shared.ask(tell, otherwise=None)
+
     def found(self, url: str) -> Mapping[str, Probed]:
         """The last probe of each language; for people. Empty where Redis does not answer."""
-        return self._shared.ask(lambda client: _found(client, url), otherwise={})
+        return self._shared.ask(lambda client: _known(client, url)[0], otherwise={})
 
 
 def _key(url: str) -> str:
     return f"backend:probes:{url}"
 
 
-def _found(client: redis.Redis, url: str) -> dict[str, Probed]:
-    kept: dict[bytes, bytes] = client.hgetall(_key(url))  # type: ignore[assignment]  # we do not decode answers
-    return {name.decode(): Probed(**json.loads(one)) for name, one in kept.items()}
+def _known(client: redis.Redis, url: str) -> tuple[dict[str, Probed], dict[str, float], float]:
+    """By language the last probe, and when the server was too busy for one; and what time it is now."""
+    with client.pipeline(transaction=False) as pipe:
+        pipe.hgetall(_key(url))
+        pipe.time()
+        kept, now = pipe.execute()
+    texts = {name.decode(): text for name, text in kept.items()}
+    busy = {name.removeprefix(BUSY): _moment(at) for name, at in texts.items() if name.startswith(BUSY)}
+    found = {name: read_record(Probed, text) for name, text in texts.items() if not name.startswith(BUSY)}
+    return {name: last for name, last in found.items() if last is not None}, busy, _seconds(now)
+
+
+def _moment(kept: bytes | None) -> float:
+    """0 where nothing was kept, or what another version kept."""
+    try:
+        return float(kept or 0)
+    except ValueError:
+        return 0.0
 
 
 def _seconds(now: tuple[int, int]) -> float:
@@ -233,8 +278,8 @@ def probe(
 ) -> str:
     """Empty when the server told the truth about our program, else a sentence that says what was wrong.
 
-    `patience_s` is how long it may have the program; `beat` is called at each look at it. Raises BackendUnavailable,
-    BackendBusy (also where the program still waits in a queue that moves) and LanguageUnavailable.
+    `patience_s` is how long the program may stay at one step, waiting or running; `beat` is called at each look at it.
+    Raises BackendUnavailable, BackendBusy (also where it still waits in a queue that moves) and LanguageUnavailable.
     """
     trials = (_trial(0), _trial(EXITS_WITH))
     source = PROGRAMS[language.slug].format(comment=secrets.token_hex(8)).encode()
@@ -247,7 +292,11 @@ def probe(
             for start in range(0, len(inputs), size)
             for token in server.submit(language, source, inputs[start : start + size], limits)
         ]
-        seen = _await(server, tokens, limits, patience_s, beat)
+        try:
+            seen = _await(server, tokens, limits, patience_s, beat)
+        except BackendBusy:
+            _tidy(server, tokens)
+            raise
         _tidy(server, tokens)
     except (BackendRejected, BackendFault) as error:
         return str(error).replace(server.url, "It")
@@ -267,24 +316,43 @@ def _limits(ceilings: Ceilings) -> Limits:
 def _await(
     server: Judge0, tokens: Sequence[str], limits: Limits, patience_s: float, beat: Callable[[], None]
 ) -> Sequence[Run | Progress]:
-    """What became of the tokens when all have ended, or patience has."""
+    """What became of the tokens when all have ended, or patience has: it begins anew when one of them moves on."""
     until = time.monotonic() + patience_s
     pause = LOOK_MIN_S
+    steps = [0] * len(tokens)
     while True:
         beat()
         seen = server.fetch(tokens, limits)
         if not {Progress.QUEUED, Progress.RUNNING} & set(seen):
             return seen
+        before, steps = steps, [max(step, _step(one)) for step, one in zip(steps, seen, strict=True)]
+        if steps != before:
+            until = time.monotonic() + patience_s
         if time.monotonic() > until:
-            if Progress.QUEUED in seen and _queue_moves(server):
+            if Progress.RUNNING not in seen and _queue_moves(server):
                 raise BackendBusy(f"{server.url} has a long queue.")
             return seen
         time.sleep(pause)
         pause = min(pause * SLOWER, LOOK_MAX_S)
 
 
+def _step(seen: Run | Progress) -> int:
+    match seen:
+        case Progress.QUEUED:
+            return 0
+        case Progress.RUNNING:
+            return 1
+        case _:
+            return 2
+
+
 def _queue_moves(server: Judge0) -> bool:
-    queue = server.queue()
+    """Not where the server keeps that to itself."""
+    try:
+        queue = server.queue()
+    except JudgingError as error:
+        logger.info("A server does not say how long its queue is: %s", error)
+        return False
     return queue.waiting > 0 and queue.workers > 0
 
 

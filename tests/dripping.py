@@ -1,9 +1,16 @@
-"""A server in front of a backend that passes everything on, but drips the results of one program for ever."""
+"""Servers that never come to an end: what they send drips, or flows, for ever.
+
+DrippingJudge0   stands in front of a backend and passes everything on, but for the results of one program
+Streaming        sends the same pieces to whoever asks for anything
+"""
 
 import base64
+import itertools
 import json
+import socketserver
 import threading
 import time
+from collections.abc import Iterable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Self
@@ -80,5 +87,49 @@ def _handler(server: DrippingJudge0) -> type[BaseHTTPRequestHandler]:
 
         def log_message(self, format: str, *args: object) -> None:
             """Quiet."""
+
+    return Handler
+
+
+class Streaming:
+    """`head` comes at once, then `piece` again and again, a while apart, for as long as anybody listens."""
+
+    def __init__(self, head: bytes, piece: bytes = b"", every_s: float = 0.0) -> None:
+        self.pieces: Iterable[bytes] = itertools.chain([head], itertools.repeat(piece)) if piece else [head]
+        self.every_s = every_s
+        self._is_over = threading.Event()
+        self._server = _Sockets(("127.0.0.1", 0), _streamer(self))
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._is_over.set()
+        self._server.shutdown()
+        self._server.server_close()
+
+    def send(self, handler: socketserver.StreamRequestHandler) -> None:
+        handler.connection.recv(65536)
+        for piece in self.pieces:
+            handler.wfile.write(piece)
+            if self._is_over.wait(self.every_s):
+                return
+
+
+class _Sockets(socketserver.ThreadingTCPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client that went away is no news."""
+
+
+def _streamer(server: Streaming) -> type[socketserver.StreamRequestHandler]:
+    class Handler(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            server.send(self)
 
     return Handler

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from execution.errors import LanguageUnavailable, NoBackend
+from execution.errors import BackendFault, LanguageUnavailable, NoBackend
 from execution.types import (
     Case,
     Checker,
@@ -425,3 +425,16 @@ def test_cases_are_told_with_what_they_used_and_where(fake):
     assert (case.run.time_ms, case.run.wall_ms, case.run.memory_kib) == (123, 200, 4096)
     assert (case.run.exit_code, case.run.output, case.backend) == (0, b"1\n", server.url)
     assert case.points == Decimal(1)
+
+
+def test_what_ran_on_one_server_and_does_not_compile_on_the_next_is_our_fault(fake):
+    """Servers differ in their compilers; the learner is not to pay for that."""
+    first = fake(lambda source, stdin: printed(stdin, takes_s=0 if stdin == b"1\n" else 30))
+    second = fake(lambda source, stdin: not_compiled(b"error: unknown feature"))
+    steps = judging(pool_of(first, second), cases(right(2)), policy=RunPolicy.RUN_ALL)
+    told = list(itertools.islice(steps, 2))
+    assert verdicts(told) == "AC"
+
+    first.stop()
+    with pytest.raises(BackendFault, match="agree"):
+        list(steps)

@@ -1,6 +1,7 @@
 """The client for one server: what it sends, what it makes of the answers, and what it calls the errors."""
 
 import base64
+import gzip
 import os
 import socket
 import threading
@@ -12,9 +13,11 @@ import pytest
 from django.conf import settings
 
 from execution import languages
+from execution.breaker import BreakerRules, State
 from execution.errors import (
     BackendBusy,
     BackendFault,
+    BackendForbids,
     BackendRejected,
     BackendUnavailable,
     JudgingError,
@@ -22,8 +25,11 @@ from execution.errors import (
     LimitsUnavailable,
 )
 from execution.judge0 import Judge0, Progress
-from execution.pool import Pool
+from execution.pool import Backend, Pool, Sharing
+from execution.shared import Shared
 from execution.types import Limits, Run, Verdict
+from submissions.connections import redis_client
+from tests.dripping import DrippingJudge0, Streaming
 from tests.execution.conftest import cases, finish, judged_by, right, submitted
 from tests.fakes import Result, exited, internal_error, not_compiled, printed, timed_out
 
@@ -210,7 +216,7 @@ def test_a_hosted_judge0_gets_its_own_headers_with_every_request(fake, headers):
     (seen,) = client.fetch(client.submit(PYTHON, b"x", [b"7"], LIMITS), LIMITS)
 
     assert seen.output == b"7"
-    with pytest.raises(BackendRejected, match="not subscribed"):
+    with pytest.raises(BackendForbids, match="not subscribed"):
         client_of(server).ceilings()
 
 
@@ -281,12 +287,15 @@ def test_what_still_waits_or_runs_is_not_deleted(fake):
     assert [client.delete(token) for _ in range(3)] == [False, False, True]
 
 
-@pytest.mark.parametrize(("authz", "config"), [("adm", {}), ("other", DELETING), ("", DELETING)])
-def test_a_server_that_does_not_let_us_delete_refuses(fake, authz, config):
+@pytest.mark.parametrize(
+    ("authz", "config", "error"),
+    [("adm", {}, BackendRejected), ("other", DELETING, BackendForbids), ("", DELETING, BackendForbids)],
+)
+def test_a_server_that_does_not_let_us_delete_refuses(fake, authz, config, error):
     client = client_of(fake(looks=0, authz_token=authz, config=config), **ADMIN)
     (token,) = client.submit(PYTHON, b"x", [b""], LIMITS)
 
-    with pytest.raises(BackendRejected):
+    with pytest.raises(error):
         client.delete(token)
 
 
@@ -428,6 +437,109 @@ def test_a_server_that_takes_no_connections_is_abandoned_after_the_configured_ti
             ).queue()
 
     assert timeout_s <= time.monotonic() - began < at_most_s
+
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+DRIPS = {
+    "its status": (b"HTTP/1.1 200 O", b"K"),
+    "headers": (OK, b"X-More: and more\r\n"),
+    "one header": (OK + b"X-More: ", b"x"),
+    "a body": (OK + b"Content-Length: 1000000\r\n\r\n", b" "),
+    "chunks": (OK + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\n \r\n"),
+    "a body without an end": (OK + b"Connection: close\r\n\r\n", b" "),
+    "promises": (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+    "an error": (b"HTTP/1.1 500 Oh\r\nContent-Length: 1000000\r\n\r\n", b" "),
+}
+
+
+@pytest.mark.parametrize(("head", "piece"), DRIPS.values(), ids=DRIPS.keys())
+def test_an_answer_that_drips_is_abandoned_after_twice_the_time_in_which_it_had_to_begin(head, piece):
+    """S1.13 (in part): no time-out of a single read ends it."""
+    with Streaming(head, piece, every_s=0.02) as server:
+        began = time.monotonic()
+
+        with pytest.raises(BackendUnavailable):
+            Judge0(server.url, read_timeout_s=0.3).queue()
+
+        assert 0.25 <= time.monotonic() - began < 1.5
+
+
+def test_an_answer_that_is_slow_but_comes_to_its_end_in_time_is_taken():
+    answer = b'[{"size": 7, "available": 2}]'
+    head = OK + b"Content-Length: %d\r\n\r\n" % (len(answer) + 10)
+    with Streaming(head, b" ", every_s=0.04) as server:
+        server.pieces = [head, *[b" "] * 10, answer]
+
+        assert Judge0(server.url, read_timeout_s=0.3).queue().waiting == 7
+
+
+def test_a_connection_is_kept_for_the_next_request_after_a_slow_answer_and_has_its_whole_time_again(fake):
+    server = fake()
+    server.fail("slow")
+    client = Judge0(server.url, read_timeout_s=0.15)
+
+    with pytest.raises(BackendUnavailable):
+        client.queue()
+    server.mend()
+
+    assert [client.queue().workers for _ in range(3)] == [2, 2, 2]
+    assert server.connections == 2
+
+
+def test_a_server_that_drips_is_passed_over_by_a_judging_that_has_its_runs_there(fake):
+    """S1.17 (in part)"""
+    behind, healthy = fake(), fake()
+    with DrippingJudge0(behind.url, for_whom=b"print") as dripping:
+        pool = Pool(
+            [Backend(dripping.url), Backend(healthy.url)],
+            read_timeout_s=0.2,
+            poll_min_s=0.001,
+            poll_max_s=0.02,
+            sharing=Sharing(Shared(redis_client()), breaker=BreakerRules(failures=1)),
+        )
+
+        steps = judged_by(pool, cases(right(2)))
+
+        assert finish(steps).verdict is Verdict.AC
+        assert [step.backend for step in submitted(steps)] == [dripping.url, healthy.url, healthy.url]
+        assert pool.breakers[dripping.url].state() is State.OPEN
+
+
+def test_an_answer_without_an_end_is_not_read_into_memory():
+    """It is given up as soon as it is longer than it can be, though it comes quickly."""
+    with Streaming(OK + b"Connection: close\r\n\r\n[", b"1," * 500_000) as server:
+        began = time.monotonic()
+
+        with pytest.raises(BackendFault, match="more than"):
+            Judge0(server.url, read_timeout_s=60).queue()
+
+        assert time.monotonic() - began < 10
+
+
+def test_an_answer_that_unfolds_without_an_end_is_not_either():
+    bomb = gzip.compress(b"[" + b"1," * 50_000_000)
+    head = OK + b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(bomb)
+    with Streaming(head + bomb) as server, pytest.raises(BackendFault, match="more than"):
+        Judge0(server.url, read_timeout_s=60).queue()
+
+
+def test_all_that_programs_may_print_fits_into_an_answer(fake):
+    """On both channels, with as much from the compiler."""
+    most = b"\xff" * 4096 * 1024
+    limits = replace(LIMITS, output_kib=4096)
+
+    run = ran(fake, Result(stdout=most, stderr=most, compile_output=most, exit_code=0), limits)
+
+    assert (len(run.output), len(run.stderr), len(run.compile_output)) == (len(most),) * 3
+
+
+def test_more_than_a_program_may_print_does_not(fake):
+    server = fake(lambda source, stdin: printed(b"a" * 8_000_000), looks=0)
+    client = client_of(server)
+    tokens = client.submit(PYTHON, b"x", [b""], LIMITS)
+
+    with pytest.raises(BackendFault):
+        client.fetch(tokens, LIMITS)
 
 
 # --- As the settings say -------------------------------------------------------------------------------------
@@ -678,6 +790,134 @@ def test_an_answer_that_makes_no_sense_is_no_verdict(fake, result):
     assert shown(fake, result) is Progress.FAULTY
 
 
+HUGE = int("9" * 30)
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        Result(exit_code=HUGE),
+        Result(exit_code=-1),
+        Result(exit_code=""),
+        Result(exit_code=[0]),
+        Result(exit_code=1.5),
+        Result(12, exit_signal=HUGE),
+        Result(memory=HUGE),
+        Result(memory=-1),
+        Result(memory=float("nan")),
+        Result(memory=float("inf")),
+        Result(time="1e300"),
+        Result(wall_time="3000000"),
+    ],
+)
+def test_a_number_that_nothing_can_have_is_no_verdict(fake, result):
+    """The database has no room for it."""
+    assert shown(fake, result) is Progress.FAULTY
+
+
+@pytest.mark.parametrize("signal", [HUGE, -9, "nine", [9]])
+def test_a_signal_that_there_is_not_is_no_verdict_of_our_engine_either(fake, signal):
+    assert shown(fake, exited(1, engine=facts(signal=signal)), engine=True) is Progress.FAULTY
+
+
+def _answering(status, body):
+    return Streaming(b"HTTP/1.1 %d So\r\nContent-Length: %d\r\n\r\n%s" % (status, len(body), body))
+
+
+DEEP = b"[" * 100_000
+LESS_DEEP = b"[" * 900 + b"1" + b"]" * 900
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'[{"size": 1e999, "available": 2}]',
+        b'[{"size": NaN, "available": 2}]',
+        b'[{"size": -1, "available": 2}]',
+        b'[{"size": null, "available": 2}]',
+        b'[{"size": [], "available": 2}]',
+        b'[{"size": "9999999999999999999999", "available": 2}]',
+        b'[{"id": 1e999, "name": "x"}]',
+        b'[{"id": 71, "size": 1, "available": 1, "name": ' + LESS_DEEP + b"}, 1]",
+        b'{"max_submission_batch_size": 1e999}',
+        b"7",
+        b"null",
+        b'"text"',
+        b"[1]",
+        b"[[]]",
+        DEEP,
+        LESS_DEEP,
+        b"\xff\xfe",
+        b"9" * 10_000,
+    ],
+)
+def test_whatever_a_server_says_of_itself_the_worst_is_that_it_is_not_judge0s(body):
+    """S1.18 (in part): nothing else is raised, whoever asks."""
+    for ask in (
+        lambda client: client.queue(),
+        lambda client: client.offered(1),
+        lambda client: client.ceilings(),
+    ):
+        with _answering(200, body) as server, pytest.raises(BackendFault, match="not Judge0's"):
+            ask(Judge0(server.url))
+
+
+@pytest.mark.parametrize("status", [400, 401, 422, 500])
+@pytest.mark.parametrize(
+    "body", [DEEP, LESS_DEEP, b'{"field": [' + LESS_DEEP + b"]}", b'{"error": 1e999}', b"[1e999]", b"\xff"]
+)
+def test_a_refusal_in_odd_words_is_a_refusal_without_words(status, body):
+    with _answering(status, body) as server, pytest.raises(JudgingError, match=f"answered {status}\\."):
+        Judge0(server.url).queue()
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf", 0, -1])
+@pytest.mark.parametrize(
+    "name", ["max_cpu_time_limit", "max_wall_time_limit", "max_memory_limit", "max_max_file_size"]
+)
+def test_a_limit_under_which_nothing_can_run_is_nonsense(fake, name, value):
+    server = fake(config={name: float(value)})
+
+    with pytest.raises(BackendFault):
+        client_of(server).ceilings()
+
+
+def test_a_limit_that_is_as_good_as_none_is_no_trouble(fake):
+    ceilings = client_of(fake(config={"max_cpu_time_limit": 1e300, "max_memory_limit": HUGE})).ceilings()
+
+    assert ceilings.cpu_s == ceilings.memory_kib == 2**31 - 1
+
+
+@pytest.mark.parametrize("token", ["", "a/../b", "a,b", "null\x00", "x" * 65, "ü"])
+def test_a_token_that_could_not_be_asked_for_is_nonsense(fake, token):
+    server = fake()
+    answer = server.answer
+    server.answer = lambda request: (201, [{"token": token}]) if request.method == "POST" else answer(request)
+
+    with pytest.raises(BackendFault):
+        client_of(server).submit(PYTHON, b"x", [b""], LIMITS)
+
+
+@pytest.mark.parametrize("order", [[1, 0], [0, 0]])
+def test_runs_in_another_order_than_was_asked_for_are_nobodys(fake, order):
+    """A server, or what stands before it, that mixes them up would give one's output to another's case."""
+    server = fake(looks=0)
+    client = client_of(server)
+    tokens = client.submit(PYTHON, b"x", [b"1", b"2"], LIMITS)
+    answer = server.answer
+
+    def mixed_up(request):
+        status, body = answer(request)
+        if request.method == "GET" and "submissions" in body:
+            body["submissions"] = [body["submissions"][index] for index in order]
+        return status, body
+
+    server.answer = mixed_up
+
+    with pytest.raises(BackendFault, match="not Judge0's"):
+        client.fetch(tokens, LIMITS)
+
+
 STATUS_IS_ENOUGH = ("404", "garbage", "nested", "wrong_shape")  # for deleting
 
 
@@ -695,10 +935,9 @@ STATUS_IS_ENOUGH = ("404", "garbage", "nested", "wrong_shape")  # for deleting
         ("broken", BackendUnavailable),
         ("queue_full", BackendBusy),
         ("429", BackendBusy),
-        ("400", BackendRejected),
-        ("401", BackendRejected),
-        ("404", BackendRejected),
-        ("302", BackendRejected),
+        ("401", BackendForbids),
+        ("404", BackendForbids),
+        ("302", BackendForbids),
         ("stall", BackendUnavailable),
         ("garbage", BackendFault),
         ("nested", BackendFault),
@@ -722,6 +961,19 @@ def test_each_trouble_has_its_name_whatever_is_asked(fake, fault, error):
         with pytest.raises(JudgingError) as caught:
             ask()
         assert type(caught.value) is error
+
+
+def test_only_what_was_sent_can_be_refused_not_a_question(fake):
+    """A 400 for a GET is not Judge0's: there is no body that could be at fault."""
+    server = fake()
+    client = client_of(server)
+    tokens = client.submit(PYTHON, b"x", [b""], LIMITS)
+    server.fail("400")
+
+    with pytest.raises(BackendRejected):
+        client.submit(PYTHON, b"x", [b""], LIMITS)
+    with pytest.raises(BackendFault):
+        client.fetch(tokens, LIMITS)
 
 
 def test_nobody_there_is_unavailable():
@@ -769,7 +1021,7 @@ def test_credentials_are_not_carried_to_where_a_server_points(fake):
     server = fake()
     server.fail("302", headers={"Location": f"{other.url}/languages"})
 
-    with pytest.raises(BackendRejected):
+    with pytest.raises(BackendForbids):
         client_of(server, **{"X-Auth-Token": "t0ken"}).offered(0.5)
 
     assert other.requests == []

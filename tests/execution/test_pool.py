@@ -85,15 +85,34 @@ def test_when_no_server_answers_there_is_no_backend(fake):
         run(pool_of("http://127.0.0.1:1", second))
 
 
-@pytest.mark.parametrize("fault", ["400", "401", "404"])
-def test_a_refusal_is_not_tried_elsewhere(fake, fault):
+def test_a_program_that_is_refused_is_not_tried_elsewhere(fake):
+    """S1.19 (in part)"""
     first, second = fake(), fake()
-    first.fail(fault)
+    first.fail("400", method="POST")
 
     with pytest.raises(BackendRejected):
         run(pool_of(first, second))
 
     assert second.requests == []
+
+
+@pytest.mark.parametrize("path", ["", "/submissions/batch"])
+@pytest.mark.parametrize("fault", ["401", "403", "404"])
+def test_a_server_that_does_not_let_us_in_is_passed_over(fake, fault, path):
+    """A token that was changed on one server is no reason to end everybody's submissions."""
+    first, second = fake(), fake()
+    first.fail(fault, path=path)
+
+    assert places(run(pool_of(first, second))) == [(second.url, (1, 2, 3))]
+
+
+def test_a_server_that_lets_us_in_no_more_is_left_with_what_it_has(fake):
+    first, second = fake(takes_s=0.2), fake()
+    steps = pool_of(first, second).access().run(PYTHON, inputs(2), LIMITS)
+    next(steps)
+    first.fail("401")
+
+    assert places(one_by_one(steps)) == [(second.url, (1, 2))]
 
 
 def test_a_server_without_the_language_is_passed_over(fake):
@@ -236,6 +255,15 @@ def test_a_second_internal_error_is_a_fault_of_the_judge(fake):
     assert [len(server.runs) for server in servers] == [1, 1, 0]
 
 
+def test_after_an_internal_error_it_waits_for_another_server_that_is_merely_full(fake):
+    """Back at the one that failed, it would fail for good."""
+    first, second = fake(lambda source, stdin: internal_error()), fake()
+    second.fail("queue_full", times=3, method="POST")
+
+    assert outputs(run(pool_of(first, second), 1)) == all_of(1)
+    assert len(first.runs) == 1
+
+
 def test_lost_tokens_are_run_again(fake):
     server = fake(lambda source, stdin: printed(stdin, takes_s=0.1))
     steps = one_by_one(pool_of(server).access().run(PYTHON, inputs(2), LIMITS))
@@ -288,6 +316,20 @@ def test_a_token_in_a_queue_in_which_nothing_waits_is_overdue(fake):
 
     assert time.monotonic() - began < 60
     assert places(steps)[-1] == (second.url, (1,))
+
+
+def test_a_token_that_was_overtaken_in_its_queue_is_lost_though_the_queue_moves(fake):
+    """As after a restart of Judge0's Redis: it is "In Queue" for ever, while others come and go."""
+    first, second = fake(lambda source, stdin: printed(stdin)), fake()
+    first.workers[0]["size"] = 5
+    first.stuck_at = 1
+    pool = pool_of(first, second, patience=replace(HASTY, queue_s=600))
+    steps = pool.access().run(PYTHON, inputs(1), LIMITS)
+    next(steps)
+    time.sleep(1.5)  # longer than the patience of such a run
+    pool.newest_ended[first.url] = time.monotonic()  # as another judging of this process notes
+
+    assert places(one_by_one(steps)) == [(second.url, (1,))]
 
 
 # --- Cases that were placed before ---------------------------------------------------------------------------

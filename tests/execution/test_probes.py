@@ -1,5 +1,6 @@
 """Tiny known programs: who lies about them, and what is known of that afterwards."""
 
+import json
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +20,7 @@ from tests.truth import Wavering, honest, lying
 
 PYTHON = languages.get("python")
 NOWHERE = "unix:///nowhere/redis.sock"
+URL = "http://judge-1"
 
 
 def server_of(fake) -> Judge0:
@@ -120,7 +122,7 @@ def test_what_was_wrong_is_said_with_what_was_shown(fake):
     assert words == "A program that exits with 0: it says “Compile error” (gcc: cannot execute cc1plus)."
 
 
-@pytest.mark.parametrize("fault", ["401", "404", "wrong_shape"])
+@pytest.mark.parametrize("fault", ["400", "422", "wrong_shape"])
 def test_a_server_that_refuses_known_programs_or_answers_nonsense_is_of_no_use(fake, fault):
     judge0 = fake(honest)
     server = server_of(judge0)
@@ -160,8 +162,59 @@ def test_of_a_server_with_a_long_queue_nothing_can_be_said(fake):
         probe(server_of(judge0), PYTHON, patience_s=0.1)
 
 
+def test_a_program_that_waited_long_has_its_time_to_run(fake):
+    """The queue is not its fault; and what waits there says nothing of the server."""
+    judge0 = fake(honest, looks=0)
+    judge0.stuck_at = 1
+    judge0.workers[0] |= {"size": 60, "available": 2}
+    threading.Timer(0.7, lambda: setattr(judge0, "stuck_at", 2)).start()
+    threading.Timer(1.9, lambda: setattr(judge0, "stuck_at", None)).start()
+
+    assert probe(server_of(judge0), PYTHON, patience_s=1) == ""
+
+
+def test_a_server_that_says_queued_and_running_by_turns_does_not_keep_us_for_ever(fake):
+    judge0 = fake(honest)
+    judge0.stuck_at = 2
+    looks = iter(range(10_000))
+
+    def turn() -> None:
+        judge0.stuck_at = 1 + next(looks) % 2
+
+    began = time.monotonic()
+    assert probe(server_of(judge0), PYTHON, patience_s=0.2, beat=turn) != ""
+    assert time.monotonic() - began < 3
+
+
+def test_where_the_queue_is_kept_secret_a_program_that_never_starts_is_the_servers_fault(fake):
+    judge0 = fake(honest)
+    judge0.stuck_at = 1
+    judge0.fail("404", path="/workers")
+
+    assert probe(server_of(judge0), PYTHON, patience_s=0.1).startswith("It did not begin")
+
+
+def test_what_a_long_queue_keeps_is_taken_back_where_that_is_allowed(fake):
+    judge0 = fake(honest, config={"enable_submission_delete": True}, authz_token="operator")
+    judge0.stuck_at = 1
+    judge0.workers[0] |= {"size": 60, "available": 2}
+    server = Judge0(judge0.url, {"X-Auth-User": "operator"})
+
+    with pytest.raises(BackendBusy):
+        probe(server, PYTHON, patience_s=0.1)
+
+    assert len([one for one in judge0.requests if one.method == "DELETE"]) == 2
+
+
 @pytest.mark.parametrize(
-    ("fault", "error"), [("queue_full", BackendBusy), ("429", BackendBusy), ("500", BackendUnavailable)]
+    ("fault", "error"),
+    [
+        ("queue_full", BackendBusy),
+        ("429", BackendBusy),
+        ("500", BackendUnavailable),
+        ("401", BackendUnavailable),
+        ("404", BackendUnavailable),
+    ],
 )
 def test_of_a_server_that_is_full_or_away_nothing_can_be_said(fake, fault, error):
     judge0 = fake(honest)
@@ -232,6 +285,56 @@ def test_while_nothing_can_be_said_everything_stays_as_it_was(fake):
     assert probes().examine(server, PYTHON) is Standing.BAD, "the turn was given back"
 
 
+def _aged(url: str, seconds: float) -> None:
+    """As if the last probe of Python, and all else that is known, were so much older."""
+    key = f"backend:probes:{url}"
+    for field, kept in redis_client().hgetall(key).items():
+        told = json.loads(kept)
+        older = told - seconds if isinstance(told, float) else told | {"at": told["at"] - seconds}
+        redis_client().hset(key, field, json.dumps(older))
+
+
+@pytest.mark.parametrize(("program", "standing"), [(honest, Standing.GOOD), (lying, Standing.BAD)])
+def test_a_server_that_is_too_busy_to_be_probed_stays_what_it_was_while_it_is_visited(
+    fake, program, standing
+):
+    """Else a long queue would hold up every submission that comes, by a probe of its own."""
+    server = server_of(fake(program))
+    probes().examine(server, PYTHON)
+    for _ in range(4):
+        _aged(server.url, 50)
+        assert probes().standing(server.url, "python") is standing
+        probes().note_busy(server.url)
+
+    _aged(server.url, 50)
+    assert probes().standing(server.url, "python") is standing
+    _aged(server.url, 100)
+    assert probes().standing(server.url, "python") is Standing.UNKNOWN
+
+
+def test_a_server_that_was_away_for_long_is_not_known_again_for_being_busy(fake):
+    server = server_of(fake(honest))
+    probes().examine(server, PYTHON)
+    _aged(server.url, 130)
+
+    probes().note_busy(server.url)
+
+    assert probes().standing(server.url, "python") is Standing.UNKNOWN
+    assert probes().due(server.url, ["python", "c"]) == ["python", "c"]
+
+
+def test_a_server_that_was_too_busy_is_not_asked_to_run_a_probe_again_at_once(fake):
+    server = server_of(fake(honest))
+    probes().examine(server, PYTHON)
+    _aged(server.url, 40)
+    assert probes().due(server.url, ["python"]) == ["python"]
+
+    probes().note_busy(server.url)
+
+    assert probes().due(server.url, ["python"]) == []
+    assert list(probes().found(server.url)) == ["python"]
+
+
 def test_of_many_workers_one_probes_a_pair_at_a_time(fake):
     judge0 = fake(lambda source, stdin: honest(source, stdin))
     server = server_of(judge0)
@@ -248,7 +351,7 @@ def test_of_many_workers_one_probes_a_pair_at_a_time(fake):
     assert (outcomes.count(None), outcomes.count(Standing.GOOD)) == (15, 1)
 
 
-def test_a_probe_that_is_too_old_says_nothing_any_more_but_a_lie_is_remembered():
+def test_a_probe_that_is_too_old_says_nothing_any_more():
     known = probes(every_s=30)
     passed, lied = {"passed": True, "detail": ""}, {"passed": False, "detail": "It lied."}
     at = {"at": 1000.0, "took_ms": 5, "since": 900.0}
@@ -256,8 +359,19 @@ def test_a_probe_that_is_too_old_says_nothing_any_more_but_a_lie_is_remembered()
 
     assert known.judge(good, now=1119.0) is Standing.GOOD
     assert known.judge(good, now=1121.0) is Standing.UNKNOWN
-    assert known.judge(bad, now=10_000.0) is Standing.BAD
+    assert known.judge(bad, now=1059.0) is Standing.BAD
+    assert known.judge(bad, now=1061.0) is Standing.UNKNOWN, "somebody else shall try: nobody does any more"
+    assert probes(every_s=300).judge(bad, now=1599.0) is Standing.BAD
     assert probes(every_s=1).judge(good, now=1059.0) is Standing.GOOD, "never stale within a minute"
+
+
+@pytest.mark.parametrize("kept", [b'{"result": "bad"}', b'{"passed": false, "at": "noon"}', b"bad"])
+def test_what_another_version_found_counts_as_unknown(kept):
+    redis_client().hset(f"backend:probes:{URL}", "python", kept)
+
+    assert probes().standing(URL, "python") is Standing.UNKNOWN
+    assert probes().found(URL) == {}
+    assert probes().due(URL, ["python"]) == ["python"]
 
 
 def test_people_are_told_what_was_found_and_since_when(fake):

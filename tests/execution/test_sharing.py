@@ -8,9 +8,11 @@ from dataclasses import replace
 
 import pytest
 
+from execution import languages
 from execution.breaker import BreakerRules
 from execution.errors import BackendBusy, LanguageUnavailable, NoBackend
-from execution.pool import Ran, Sharing
+from execution.pool import Ran, Sharing, Ticket
+from execution.probes import Standing
 from execution.shared import Shared
 from execution.types import Limits, Submitted
 from submissions.connections import redis_client
@@ -118,7 +120,7 @@ def test_after_a_while_one_judging_tries_again_and_its_run_closes_the_breaker(fa
         with pytest.raises(NoBackend):
             run(worker(server))
     server.mend()
-    time.sleep(QUICK.open_s)
+    time.sleep(QUICK.open_s + 0.2)
     seen = []
 
     def judge():
@@ -135,13 +137,56 @@ def test_after_a_while_one_judging_tries_again_and_its_run_closes_the_breaker(fa
     assert places(run(worker(server))) == [server.url]
 
 
+def test_while_one_tries_again_the_others_know_that_there_is_no_place_for_them(fake):
+    server = fake(takes_s=0.5)
+    server.fail("500")
+    for _ in range(QUICK.failures):
+        with pytest.raises(NoBackend):
+            run(worker(server))
+    server.mend()
+    time.sleep(QUICK.open_s + 0.2)
+    assert worker(server).is_available("python")
+    steps = worker(server).access().run(PYTHON, inputs(1), LIMITS)
+    next(steps)
+
+    assert not worker(server).is_available("python")
+    assert not worker(server).has_place_for("python")
+    list(steps)
+    assert worker(server).is_available("python")
+
+
+def test_a_server_that_is_left_alone_for_a_while_is_looked_at_again_while_the_other_one_is_full(fake):
+    first, second = fake(), fake()
+    first.fail("500")
+    for _ in range(QUICK.failures):
+        run(worker(first, second))
+    first.mend()
+    second.fail("queue_full", method="POST")
+
+    assert places(run(worker(first, second, patience=PATIENT))) == [first.url]
+
+
+def test_there_is_no_place_where_the_only_server_with_the_language_is_left_alone(fake):
+    first, second = fake(languages={54: "C++ (GCC 9.2.0)"}), fake()
+    second.fail("500")
+    for _ in range(QUICK.failures):
+        with pytest.raises(NoBackend):
+            run(worker(first, second))
+
+    pool = worker(first, second)
+    assert not pool.has_place_for("python")
+    assert not pool.is_available("python"), "it knows by now what the first one lacks"
+    assert pool.has_place_for("cpp")
+    assert worker(first).has_place_for("python"), "where nobody has it, that is said at once"
+
+
 def test_a_trial_that_fails_opens_it_again(fake):
     server = fake()
     server.fail("500")
     for _ in range(QUICK.failures):
         with pytest.raises(NoBackend):
             run(worker(server))
-    time.sleep(QUICK.open_s)
+    time.sleep(QUICK.open_s + 0.2)
     with pytest.raises(NoBackend):
         run(worker(server))
 
@@ -301,6 +346,37 @@ def test_a_language_of_which_all_servers_are_out_of_service_waits(fake):
         run(pool)
     assert not pool.is_available("python")
     assert pool.is_available("cpp")
+
+
+def test_what_was_sent_to_a_server_before_it_was_found_to_lie_is_run_elsewhere(fake):
+    """Both what an interrupted judging left there, and what a judging waits for."""
+    liar, truthful = fake(lying, takes_s=1.5), fake(honest)
+    pool = worker(liar, truthful)
+    steps = pool.access().run(PYTHON, inputs(1), LIMITS)
+    told = next(steps)
+    probed = worker(liar, truthful, probes_every_s=30)
+    pool.probes = probed.probes
+    assert probed.probes.examine(liar_client(probed, liar), languages.get("python")) is Standing.BAD
+
+    assert outputs(one_by_one(steps)) == {1: b"1\n"}
+    placed = {1: Ticket(told.backend, told.tokens[0])}
+    again = one_by_one(probed.access().run(PYTHON, inputs(1), LIMITS, placed))
+    assert outputs(again) == {1: b"1\n"}
+
+
+def liar_client(pool, server):
+    return next(one for one in pool.servers if one.url == server.url)
+
+
+def test_a_server_that_fails_at_known_programs_too_makes_nobody_at_fault(fake):
+    """It is waited for, instead of ending submissions one after the other."""
+    server = fake(honest)
+    pool = worker(server, probes_every_s=30)
+    run(pool)  # it is known to be good
+    server.program = lambda source, stdin: internal_error()
+
+    with pytest.raises(NoBackend, match="known programs"):
+        run(pool)
 
 
 def test_a_server_without_the_language_is_not_examined_in_it(fake):
