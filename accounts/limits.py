@@ -1,6 +1,7 @@
 """How often each may do what: exact moving windows, shared by all replicas through Redis.
 
-What was used up in vain is given back as a credit, which counts once the window is full.
+What was used up in vain is taken out of its window again, at most as often in a window as the limit itself allows:
+whoever makes us fail again and again may go on for twice the limit, not for ever.
 
 Redis being away admits everybody: a submission that is accepted waits in the database, one that is refused is lost.
 """
@@ -8,6 +9,7 @@ Redis being away admits everybody: a submission that is accepted waits in the da
 import logging
 import time
 from functools import cache
+from typing import cast
 
 import limits
 import redis
@@ -32,7 +34,7 @@ def take(scope: str, key: str) -> None:
     limit = limits.parse(settings.RATE_LIMITS[scope])
     limiter = _limiter(settings.RATE_LIMIT_BACKEND, settings.REDIS_URL)
     try:
-        if limiter.hit(limit, scope, key) or _spend_credit(limiter.storage, limit, scope, key):
+        if limiter.hit(limit, scope, key):
             return
         window = limiter.get_window_stats(limit, scope, key)
     except redis.RedisError as error:
@@ -46,26 +48,27 @@ def refund(scope: str, key: str, *, ago_s: float = 0.0) -> None:
     limit = limits.parse(settings.RATE_LIMITS[scope])
     if ago_s >= limit.get_expiry():
         return
-    storage = _limiter(settings.RATE_LIMIT_BACKEND, settings.REDIS_URL).storage
+    limiter = _limiter(settings.RATE_LIMIT_BACKEND, settings.REDIS_URL)
     try:
-        storage.incr(_credit(limit, scope, key), limit.get_expiry())
+        if limiter.hit(limit, "given-back", scope, key):
+            _forget(limiter.storage, limit.key_for(scope, key), time.time() - ago_s)
     except redis.RedisError as error:
         logger.warning("nothing is given back: %s", error)
 
 
-def _spend_credit(storage: Storage, limit: limits.RateLimitItem, scope: str, key: str) -> bool:
-    """Whether there was one. Two who want the last one may both miss it for a moment; both never get it."""
-    credit, window_s = _credit(limit, scope, key), limit.get_expiry()
-    if storage.get(credit) < 1:
-        return False
-    if storage.incr(credit, window_s, -1) >= 0:
-        return True
-    storage.incr(credit, window_s)
-    return False
-
-
-def _credit(limit: limits.RateLimitItem, scope: str, key: str) -> str:
-    return limit.key_for("credit", scope, key)
+def _forget(storage: Storage, window: str, taken_at: float) -> None:
+    """Take the hit that was nearest to that time out of the window; the library has no way to."""
+    if isinstance(storage, MemoryStorage):
+        with storage.locks[window]:
+            hits = storage.events.get(window, [])
+            if hits:
+                hits.remove(min(hits, key=lambda hit: abs(hit.atime - taken_at)))
+        return
+    assert isinstance(storage, RedisStorage)
+    client, name = cast(redis.Redis, storage.storage), storage.prefixed_key(window)
+    while times := cast(list[bytes], client.lrange(name, 0, -1)):
+        if client.lrem(name, 1, cast(str, min(times, key=lambda one: abs(float(one) - taken_at)))):
+            return  # else somebody else has just taken it out
 
 
 @cache

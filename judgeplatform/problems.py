@@ -30,7 +30,7 @@ def answer(error: Exception, context: dict[str, Any]) -> Response | None:
     if isinstance(error, QueueFull):
         return _problem(503, "queue_full", str(error), headers={"Retry-After": str(error.retry_after_s)})
     if isinstance(error, NoBackend):
-        return _problem(502, error.code, str(error))
+        return _problem(502, error.code, str(error), headers=SOON)
     if isinstance(error, redis.RedisError):
         detail = "Runs cannot be taken or shown just now; please try again soon."
         return _problem(503, "unavailable", detail, headers=SOON)
@@ -48,7 +48,7 @@ def answer(error: Exception, context: dict[str, Any]) -> Response | None:
     if not isinstance(error, exceptions.APIException):
         return None
     set_rollback()
-    headers = {}
+    headers = SOON.copy() if error.status_code == HTTPStatus.SERVICE_UNAVAILABLE else {}
     if challenge := getattr(error, "auth_header", None):
         headers["WWW-Authenticate"] = challenge
     if isinstance(error, exceptions.ValidationError):

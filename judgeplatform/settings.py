@@ -217,10 +217,14 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     DATABASES["default"]["TEST"] = {"NAME": str(VAR_DIR / "test.sqlite3")}
 else:
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
-    # Nothing waits for ever: for a row that somebody has locked, or for a server that has vanished.
+    # Nothing waits for ever: for a row that somebody has locked, or for a server that has vanished. And nobody who
+    # was frozen or has vanished keeps a row locked (the keepalives with tcp_ are the server's, for its clients).
     # What DATABASE_URL itself says, such as `?options=` for a pooler that refuses them, counts.
     DATABASES["default"]["OPTIONS"] = {
-        "options": "-c lock_timeout=5000",
+        "options": (
+            "-c lock_timeout=5000 -c idle_in_transaction_session_timeout=10000"
+            " -c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3"
+        ),
         "connect_timeout": 5,
         "tcp_user_timeout": 15_000,
         "keepalives_idle": 10,
@@ -295,9 +299,10 @@ REJUDGE_CONCURRENCY = number("REJUDGE_CONCURRENCY", 1, least=1, most=1000)
 JUDGE_WINDOW_MAX = number("JUDGE_WINDOW_MAX", 20, least=1, most=1000)
 JUDGE_CONCURRENCY = number("JUDGE_CONCURRENCY", 32, least=1, most=256)
 JUDGE_GRACE_S = number("JUDGE_GRACE_S", 25, least=0, most=3600)
-# No single call to a backend may take longer, or who waits for it would be taken for hung.
-LONGEST_CALL_S = (JUDGE0_CONNECT_TIMEOUT_S + JUDGE0_READ_TIMEOUT_S) * (1 + JUDGE0_RETRIES)
-JUDGE_WATCHDOG_S = number("JUDGE_WATCHDOG_S", max(120.0, 2 * LONGEST_CALL_S), least=LONGEST_CALL_S)
+# No single call to a backend takes longer (a free connection, a broken one, then the answer and all of it): who waits
+# for one must not be taken for hung.
+LONGEST_CALL_S = 3 * JUDGE0_CONNECT_TIMEOUT_S + 4 * JUDGE0_READ_TIMEOUT_S
+JUDGE_WATCHDOG_S = number("JUDGE_WATCHDOG_S", max(120.0, LONGEST_CALL_S + 10), least=LONGEST_CALL_S)
 MAX_QUEUE_AGE_S = number("MAX_QUEUE_AGE", 1800, least=1)
 MAX_QUEUE_DEPTH = number("MAX_QUEUE_DEPTH", 1000, least=1)
 SYNC_WAIT_MAX_S = number("SYNC_WAIT_MAX", 20.0, least=0, most=600)

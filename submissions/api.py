@@ -1,8 +1,12 @@
 """`/api/v1/submissions/` and `/api/v1/runs/`: take a program, tell how it goes."""
 
+import logging
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
+import redis
+from django.db import InterfaceError, OperationalError
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.dateparse import parse_datetime
@@ -14,13 +18,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts import limits
 from accounts.models import User
 from execution.errors import NoBackend
-from submissions import disclosure, events, judging, lifecycle, waiting
+from submissions import disclosure, events, intake, lifecycle, waiting
 from submissions.connections import pool
 from submissions.models import Submission, SubmissionQuerySet
 from submissions.serializers import EventsQuery, ListQuery, RunSerializer, SubmitSerializer, WaitQuery
+
+logger = logging.getLogger(__name__)
 
 
 class NotQueued(APIException):
@@ -56,16 +61,14 @@ class SubmissionList(APIView):
     def get(self, request: Request) -> Response:
         query = ListQuery(data=request.query_params)
         query.is_valid(raise_exception=True)
-        rows = Submission.objects.filter(user=_user(request)).select_related("question")
+        rows = Submission.objects.filter(user=_user(request)).without_texts()
         paginator = NewestFirst()
         page = paginator.paginate_queryset(rows.filter(**query.filters()), request, view=self)
         return paginator.get_paginated_response([disclosure.summary(one) for one in page or []])
 
     def post(self, request: Request) -> Response:
         program, wait = _validated(SubmitSerializer, request), _wants_to_wait(request)
-        waiting.admit(Submission.Kind.GRADED, program["language"].slug)
-        limits.take("submit", str(request.user.pk))
-        submission = judging.submit(user=_user(request), **program)
+        submission = intake.take(Submission.Kind.GRADED, user=_user(request), program=program)
         # Without a server it may take long; who waits for an answer learns at once where to look.
         is_soon = wait and pool().is_available(submission.language)
         return _answer(submission, "api-submission", wait=is_soon)
@@ -78,18 +81,17 @@ class SubmissionDetail(APIView):
 
 class SubmissionCancel(APIView):
     def post(self, request: Request, pk: UUID) -> Response:
-        submission = get_object_or_404(Submission.objects.filter(user=_user(request)), pk=pk)
-        cancelled = lifecycle.cancel(submission)
-        if cancelled is None:
+        own = Submission.objects.filter(user=_user(request)).without_texts()
+        if lifecycle.cancel(get_object_or_404(own, pk=pk)) is None:
             raise NotQueued
-        return Response(disclosure.summary(cancelled))
+        return Response(disclosure.summary(own.get(pk=pk)))
 
 
 class SubmissionEvents(APIView):
     def get(self, request: Request, pk: UUID) -> Response:
         query = EventsQuery(data=request.query_params)
         query.is_valid(raise_exception=True)
-        submission = get_object_or_404(owned(request), pk=pk)
+        submission = get_object_or_404(owned(request).without_texts(), pk=pk)
         return Response(
             {
                 "events": events.after(submission, query.validated_data["after"]),
@@ -102,9 +104,8 @@ class SubmissionEvents(APIView):
 class RunList(APIView):
     def post(self, request: Request) -> Response:
         program, wait = _validated(RunSerializer, request), _wants_to_wait(request)
-        waiting.admit(Submission.Kind.RUN, program["language"].slug)
-        limits.take("run", str(request.user.pk))
-        return _answer(judging.run(user=_user(request), **program), "api-run", wait=wait)
+        submission = intake.take(Submission.Kind.RUN, user=_user(request), program=program)
+        return _answer(submission, "api-run", wait=wait)
 
 
 class RunDetail(APIView):
@@ -144,13 +145,26 @@ def _wants_to_wait(request: Request) -> bool:
 def _answer(submission: Submission, view_name: str, *, wait: bool) -> Response:
     """200 with all of it where the end was waited for and came in time; else 202 with where to look.
 
-    Raises NoBackend for a run that was waited for and found no server.
+    Raises NoBackend for a run that was waited for and found no server. Nothing else: it is taken, and a client that
+    got an error would send it again.
     """
     ended = waiting.await_end(submission) if wait else None
     headers = {"Location": reverse(view_name, args=[submission.pk])}
-    if ended is None:
-        told = disclosure.summary(submission) | {"queue": disclosure.queue(submission)}
-        return Response(told, status=status.HTTP_202_ACCEPTED, headers=headers)
-    if ended.kind == Submission.Kind.RUN and ended.reason == NoBackend.code:
+    if ended is not None and ended.kind == Submission.Kind.RUN and ended.reason == NoBackend.code:
         raise NoBackend(ended.message)
-    return Response(disclosure.detail(ended), headers=headers)
+    told = None if ended is None else _unless_away(disclosure.detail, ended)
+    if told is not None:
+        return Response(told, headers=headers)
+    summary = disclosure.summary(submission) | {"queue": _unless_away(disclosure.queue, submission)}
+    return Response(summary, status=status.HTTP_202_ACCEPTED, headers=headers)
+
+
+def _unless_away(
+    tell: Callable[[Submission], dict[str, Any] | None], submission: Submission
+) -> dict[str, Any] | None:
+    """None where the database or Redis, which is asked for it, does not answer just now."""
+    try:
+        return tell(submission)
+    except (InterfaceError, OperationalError, redis.RedisError) as error:
+        logger.error("%s was taken; no more can be told of it: %s", submission.pk, error)
+        return None

@@ -16,22 +16,31 @@ import threading
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from typing import cast
 
 import redis
 from django.conf import settings
 from django.db.models import TextChoices
 
 from execution import breaker, languages
-from execution.errors import BackendFault, BackendRejected, BackendUnavailable, JudgingError
+from execution.errors import (
+    BackendBusy,
+    BackendFault,
+    BackendUnavailable,
+    JudgingError,
+    LanguageUnavailable,
+)
 from execution.judge0 import Judge0, Queue
 from execution.languages import LANGUAGES, Language
 from execution.probes import Probed, Standing
+from execution.shared import read_record
 from submissions.connections import pool, redis_client
 
 logger = logging.getLogger(__name__)
 
 VISIT_EVERY_S = 5.0
 LOOK_TIMEOUT_S = 2.0
+PROBE_TIMEOUT_S = 10.0  # for an answer about a tiny program to begin
 BELIEVED_S = 90  # how long what a visit found is believed: longer than a visit with probes may last
 
 
@@ -174,11 +183,7 @@ def _pair(url: str, language: Language, report: Report | None, last: Probed | No
 
 
 def _reported(url: str) -> Report | None:
-    kept = redis_client().get(_report_key(url))
-    if kept is None:
-        return None
-    fields = json.loads(kept)
-    return Report(**fields | {"languages": tuple(fields["languages"])})
+    return read_record(Report, cast(bytes | None, redis_client().get(_report_key(url))))
 
 
 def _report_key(url: str) -> str:
@@ -191,30 +196,39 @@ def _report_key(url: str) -> str:
 def visit(server: Judge0) -> None:
     """Ask a backend how it is, tell Redis, probe the languages that are due, and let its breaker know.
 
-    Raises redis.RedisError where nobody can be told.
+    What counts is whether a known program comes back. A backend that does not say how it is, or not soon, may judge as
+    well as ever: then a probe is due at once. Raises redis.RedisError where nobody can be told.
     """
-    report = None
+    report, trouble = _ask(server)
     try:
-        report = _look(server)
-        _probe(server, report)
+        was_probed = _probe(server, report, at_once=trouble is not None)
     except (BackendUnavailable, BackendFault) as error:
-        pool().breakers[server.url].failed()
-        report = _silent(error)
-    except JudgingError as error:  # it is full, or has just stopped offering a language
+        report = _failed(server, report, error, times=1 if trouble is None else 2)
+    except BackendBusy as error:
         logger.info("A visit ended early: %s", error)
-        report = report or _as_before(server.url, error)
-    if report is not None:
-        _tell(server.url, report)
+        pool().probes.note_busy(server.url)
+        report = replace(report, detail=str(error))
+    else:
+        if trouble is not None and not was_probed:
+            report = _failed(server, report, trouble, times=1)
+    _tell(server.url, report)
+
+
+def _ask(server: Judge0) -> tuple[Report, JudgingError | None]:
+    """What it says of itself; where it does not, what was known of it before, and why it does not."""
+    try:
+        return _look(server), None
+    except BackendBusy as error:
+        return _as_before(server.url, error), None
+    except JudgingError as error:
+        logger.info("A server does not say how it is: %s", error)
+        return _as_before(server.url, error), error
 
 
 def _look(server: Judge0) -> Report:
-    """`languages` is all of ours where it refuses to say: whether it refuses programs too, a probe tells."""
     now = _now()
-    try:
-        offered = server.offered(LOOK_TIMEOUT_S)
-        ceilings, queue = server.ceilings(), _queue(server)
-    except BackendRejected as error:
-        return replace(_silent(error), languages=tuple(one.slug for one in LANGUAGES))
+    offered = server.offered(LOOK_TIMEOUT_S)
+    ceilings, queue = server.ceilings(), _queue(server)
     return Report(
         answers=True,
         detail="" if offered else "It offers none of our languages.",
@@ -227,34 +241,50 @@ def _look(server: Judge0) -> Report:
     )
 
 
-def _silent(error: JudgingError) -> Report:
-    return Report(answers=False, detail=str(error), at=_now(), since=_now())
-
-
-def _as_before(url: str, error: JudgingError) -> Report | None:
-    """A server that is too full to say how it is."""
-    last = _reported(url)
-    return last and replace(last, at=_now(), detail=str(error))
-
-
 def _queue(server: Judge0) -> Queue | None:
     """None where it keeps that to itself."""
     try:
-        return server.queue()
-    except BackendRejected:
+        return server.queue(LOOK_TIMEOUT_S)
+    except JudgingError as error:
+        logger.info("A server does not say how long its queue is: %s", error)
         return None
 
 
-def _probe(server: Judge0, report: Report) -> None:
-    known = pool().breakers[server.url]
-    is_in_doubt = known.state() is not breaker.State.CLOSED
+def _as_before(url: str, error: JudgingError) -> Report:
+    """Of a server that does not say how it is. Which languages one offers that never said so, probes tell."""
+    last, now = _reported(url), _now()
+    if last is not None and last.languages:
+        return replace(last, answers=True, at=now, since=now, detail=str(error))
+    return Report(True, str(error), at=now, since=now, languages=tuple(one.slug for one in LANGUAGES))
+
+
+def _failed(server: Judge0, report: Report, error: JudgingError, *, times: int) -> Report:
+    """Not answering, and what else was known of it."""
+    for _ in range(times):
+        pool().breakers[server.url].failed()
+    return replace(report, answers=False, detail=str(error), waiting=None, workers=None)
+
+
+def _probe(server: Judge0, report: Report, *, at_once: bool) -> bool:
+    """Whether a language was probed, or somebody else is just doing so."""
+    is_in_doubt = at_once or pool().breakers[server.url].state() is not breaker.State.CLOSED
+    was_probed = False
     for slug in pool().probes.due(server.url, report.languages, at_once=is_in_doubt):
-        before = pool().probes.standing(server.url, slug)
-        standing = pool().probes.examine(server, languages.get(slug))
-        if standing is Standing.GOOD:
-            known.succeeded()
-        if standing not in (None, before):
-            _log_change(server.url, slug, standing)
+        try:
+            _probe_language(server, slug)
+            was_probed = True
+        except LanguageUnavailable as error:
+            logger.info("A language is not probed: %s", error)
+    return was_probed
+
+
+def _probe_language(server: Judge0, slug: str) -> None:
+    before = pool().probes.standing(server.url, slug)
+    standing = pool().probes.examine(server, languages.get(slug))
+    if standing is Standing.GOOD:
+        pool().breakers[server.url].succeeded()
+    if standing not in (None, before):
+        _log_change(server.url, slug, standing)
 
 
 def _log_change(url: str, slug: str, standing: Standing | None) -> None:
@@ -283,8 +313,8 @@ def _now() -> float:
 class Prober(threading.Thread):
     """Visits one backend whenever it is this worker's turn, for as long as the process lives.
 
-    One thread for each, so that one that hangs does not keep the others from being visited. An error that it has no
-    name for ends the process, as with the sweeper.
+    One thread for each, so that one that is slow does not keep the others from being visited. An error of a visit
+    that has no name is taken for that backend's fault: one that answers as nobody has thought of must not end workers.
     """
 
     def __init__(self, server: Judge0) -> None:
@@ -307,6 +337,9 @@ class Prober(threading.Thread):
                 visit(self._server)
         except redis.RedisError as error:
             logger.warning("nobody can be told how %s is: %s", self._server.url, error)
+        except Exception:
+            logger.exception("%s answered in a way that nobody has thought of", self._server.url)
+            pool().breakers[self._server.url].failed()
 
     def stop(self) -> None:
         """Soon; a visit under way ends first."""
@@ -318,16 +351,19 @@ def _is_our_turn(url: str) -> bool:
 
 
 def probers() -> Sequence[Prober]:
-    """One for each backend, not started yet. They have connections of their own: judgings may use up the pool's."""
+    """One for each backend, not started yet."""
+    return [Prober(server) for server in own_servers()]
+
+
+def own_servers() -> list[Judge0]:
+    """The backends for whoever looks after them: judgings may use up the pool's connections, or wait for them."""
     return [
-        Prober(
-            Judge0(
-                url,
-                headers,
-                connect_timeout_s=min(LOOK_TIMEOUT_S, settings.JUDGE0_CONNECT_TIMEOUT_S),
-                read_timeout_s=settings.JUDGE0_READ_TIMEOUT_S,
-                connections=2,
-            )
+        Judge0(
+            url,
+            headers,
+            connect_timeout_s=min(LOOK_TIMEOUT_S, settings.JUDGE0_CONNECT_TIMEOUT_S),
+            read_timeout_s=min(PROBE_TIMEOUT_S, settings.JUDGE0_READ_TIMEOUT_S),
+            connections=2,
         )
         for url, headers in zip(settings.JUDGE0_URLS, settings.JUDGE0_HEADERS, strict=True)
     ]

@@ -89,6 +89,7 @@ class SubmissionConsumer(AsyncJsonWebsocketConsumer):
             return
         self.last = event["seq"]
         self.status = event["status"]
+        self.queue = None  # with each change a place begins anew, be it the same
         await self.send_json(event)
         if event["final"]:
             await self.close(code=1000)
@@ -110,7 +111,7 @@ class SubmissionConsumer(AsyncJsonWebsocketConsumer):
     @database_sync_to_async
     def _look(self, seq: int) -> tuple[list[dict[str, Any]], bool, dict[str, Any] | None]:
         """The events after `seq`, whether it is final, and its place in the queue."""
-        submission = Submission.objects.select_related("question").get(pk=self.submission_id)
+        submission = Submission.objects.without_texts().get(pk=self.submission_id)
         return events.after(submission, seq), submission.is_final, disclosure.queue(submission)
 
 

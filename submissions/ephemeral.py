@@ -1,10 +1,11 @@
 """What a run keeps: code, input, output. In Redis only, under one time to live; nothing of it reaches the database.
 
-run:<id>   hash  source, input?, compile_output?, case:<index> → JSON of CaseTexts
+run:<id>   hash  source, input?, compile_output?, case:<index> → JSON of CaseTexts, attempt (the last to add something)
 """
 
 import base64
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -45,17 +46,23 @@ def load(run_id: UUID) -> RunTexts | None:
     return None if source is None else RunTexts(source, own, compiled or b"")
 
 
-def store_compile_output(run_id: UUID, text: bytes) -> None:
-    _add(run_id, "compile_output", text)
+def add(run_id: UUID, attempt: int, *, compile_output: bytes, cases: Mapping[int, CaseTexts]) -> None:
+    """What an attempt has found; nothing once it has expired, or where a later attempt has added something."""
+    fields = {f"case:{index}": _as_json(texts).encode() for index, texts in cases.items()}
+    if compile_output:
+        fields["compile_output"] = compile_output
+    if fields:
+        pairs = [part for pair in fields.items() for part in pair]
+        redis_client().eval(_ADD, 1, _key(run_id), attempt, *pairs)
 
 
-def store_case(run_id: UUID, index: int, texts: CaseTexts) -> None:
+def _as_json(texts: CaseTexts) -> str:
     value = {
         "output": base64.b64encode(texts.output).decode(),
         "stderr": base64.b64encode(texts.stderr).decode(),
         "difference_message": texts.difference_message,
     }
-    _add(run_id, f"case:{index}", json.dumps(value).encode())
+    return json.dumps(value)
 
 
 def load_cases(run_id: UUID) -> dict[int, CaseTexts]:
@@ -75,11 +82,12 @@ def _case_texts(value: bytes) -> CaseTexts:
 
 
 # A field added after the key expired would make a key that never does.
-_ADD = "if redis.call('exists', KEYS[1]) == 1 then return redis.call('hset', KEYS[1], ARGV[1], ARGV[2]) end"
-
-
-def _add(run_id: UUID, field: str, value: bytes) -> None:
-    redis_client().eval(_ADD, 1, _key(run_id), field, value)
+_ADD = """
+if redis.call('exists', KEYS[1]) == 0 then return 0 end
+local last = redis.call('hget', KEYS[1], 'attempt')
+if last and tonumber(last) > tonumber(ARGV[1]) then return 0 end
+return redis.call('hset', KEYS[1], 'attempt', unpack(ARGV))
+"""
 
 
 def _key(run_id: UUID) -> str:

@@ -9,13 +9,14 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from uuid import uuid4
 
 import redis
 from django.conf import settings
 from django.db import close_old_connections, connection, transaction
 
 from accounts.models import User
-from execution.errors import BackendBusy, BackendUnavailable, JudgingError
+from execution.errors import BackendBusy, BackendUnavailable, JudgingError, OwnCapReached
 from execution.judge import judge
 from execution.languages import Language
 from execution.types import (
@@ -34,7 +35,7 @@ from execution.types import (
 from questions.models import Blob, Question
 from submissions import ephemeral, lifecycle, waiting
 from submissions.connections import pool, queue, rest_connection
-from submissions.leases import Lease, held
+from submissions.leases import Lease, held, let_go
 from submissions.models import CaseResult, Placement, Submission
 
 logger = logging.getLogger(__name__)
@@ -70,18 +71,18 @@ def run(
     *, user: User, question: Question | None, language: Language, source: str, input: str | None
 ) -> Submission:
     """Try a program on the question's public cases and on one's own `input`; never counted, soon forgotten."""
+    run_id = uuid4()
+    # Before the row: a worker must never find that without its code. Should the row not come to be, it expires.
+    ephemeral.store(run_id, source=source.encode(), input=None if input is None else input.encode())
     with transaction.atomic():
         submission = lifecycle.create(
+            pk=run_id,
             kind=Submission.Kind.RUN,
             user=user,
             question=question,
             language=language.slug,
             source=source,
             keep_source=False,
-        )
-        # Before the commit: a worker must never find the row without its code. Should the commit fail, it expires.
-        ephemeral.store(
-            submission.pk, source=source.encode(), input=None if input is None else input.encode()
         )
         transaction.on_commit(lambda: enqueue(submission), robust=True)
     return submission
@@ -123,30 +124,39 @@ def judge_submission(submission_id: str) -> None:
     )
     if submission is None:
         return
-    if submission.kind != Submission.Kind.RUN and not pool().is_available(submission.language):
+    if submission.kind != Submission.Kind.RUN and not pool().has_place_for(submission.language):
         lifecycle.wait_for_backend(submission)
         return
-    work = prepare(submission)
+    work = _prepare_or_count(submission)
     claim = lifecycle.claim(
-        submission, revision=work.revision if work else "", cases_total=len(work.cases) if work else 0
+        submission,
+        revision=work.revision if work else submission.revision,
+        cases_total=len(work.cases) if work else submission.cases_total,
     )
     if claim is None:
         return
     try:
-        if work is None:
-            lifecycle.fail(
-                claim, code="expired", message="The program is no longer kept. Please run it again."
-            )
-            return
-        if not work.cases:
-            lifecycle.fail(claim, code="no_testcases", message="The question has no testcases yet.")
-            return
-        if submission.revision not in ("", work.revision):
-            lifecycle.forget_results(claim)
         with held(claim) as lease:
-            _judge(lease, work)
+            if work is None:
+                words = "The program is no longer kept. Please run it again."
+                lifecycle.fail(claim, code="expired", message=words)
+            elif not work.cases:
+                lifecycle.fail(claim, code="no_testcases", message="The question has no testcases yet.")
+            else:
+                _judge(lease, work)
     except lifecycle.Fenced:
         logger.info("submission %s is judged by somebody else", submission.pk)
+
+
+def _prepare_or_count(submission: Submission) -> "Work | None":
+    """As `prepare`. Where that fails, the submission is claimed and let go: uncounted, it would fail for ever."""
+    try:
+        return prepare(submission)
+    except Exception:
+        claim = lifecycle.claim(submission, revision=submission.revision, cases_total=submission.cases_total)
+        if claim is not None:
+            let_go(claim)
+        raise
 
 
 @dataclass(frozen=True)
@@ -244,7 +254,7 @@ def _judge(lease: Lease, work: Work) -> None:
         logger.warning("submission %s: %s", claim.submission_id, error)
         if claim.kind == Submission.Kind.RUN:
             lifecycle.fail(claim, code=error.code, message=waiting.NOT_NOW)
-        elif isinstance(error, BackendBusy):
+        elif isinstance(error, OwnCapReached):
             lifecycle.await_room(claim)
         else:
             lifecycle.await_backend(claim)

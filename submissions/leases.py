@@ -50,32 +50,59 @@ class Lease:
 
 
 _leases: set[Lease] = set()
+_given_up: set[lifecycle.Claim] = set()
+"""Claims that are to be let go once the database answers."""
 _lock = threading.Lock()
 _thread: threading.Thread | None = None
 
 
 @contextmanager
 def held(claim: lifecycle.Claim) -> Iterator[Lease]:
-    """Renew this claim until the block ends or hangs. That a claim was lost is noticed by the next write, not here."""
+    """Renew this claim until the block ends or hangs. That a claim was lost is noticed by the next write, not here.
+
+    An error that ends the block, other than that, lets the claim go.
+    """
     lease = Lease(claim)
     with _lock:
         _leases.add(lease)
         _ensure_thread()
     try:
         yield lease
+    except lifecycle.Fenced:
+        raise
+    except BaseException:
+        _discard(lease)  # before: it would be renewed
+        let_go(claim)
+        raise
     finally:
+        _discard(lease)
+
+
+def _discard(lease: Lease) -> None:
+    with _lock:
+        _leases.discard(lease)
+
+
+def let_go(claim: lifecycle.Claim) -> None:
+    """Tell the sweeper that nobody goes on with it; where the database does not answer, as soon as it does."""
+    try:
+        db.connection.close_if_unusable_or_obsolete()
+        lifecycle.let_go(claim)
+    except db.Error as error:
+        logger.warning("submission %s cannot be let go now: %s", claim.submission_id, error)
         with _lock:
-            _leases.discard(lease)
+            _given_up.add(claim)
+            _ensure_thread()
 
 
 def in_flight() -> list[lifecycle.Claim]:
-    """What is being judged here, without what is known to be somebody else's by now."""
-    return [lease.claim for lease in _held_now() if not lease.is_lost]
+    """What is being judged here, without what hangs and what is known to be somebody else's by now."""
+    return [lease.claim for lease in _held_now() if not lease.is_lost and not lease.is_hung]
 
 
-def hung() -> int:
-    """How many judgings hang; a hung one that goes on after all still counts, until it ends."""
-    return sum(lease.is_hung for lease in _held_now())
+def hung() -> list[lifecycle.Claim]:
+    """What hangs here; a hung one that goes on after all still counts, until it ends."""
+    return [lease.claim for lease in _held_now() if lease.is_hung]
 
 
 def is_stuck() -> bool:
@@ -110,6 +137,23 @@ def _renew_for_ever() -> None:
         for lease in leases:
             lease.grow_older(every_s)
         _renew([lease for lease in leases if not lease.is_hung and not lease.is_lost])
+        _let_go_the_rest()
+
+
+def _let_go_the_rest() -> None:
+    with _lock:
+        claims = list(_given_up)
+    if not claims:
+        return
+    try:
+        for claim in claims:
+            lifecycle.let_go(claim)
+            with _lock:
+                _given_up.discard(claim)
+    except db.Error as error:
+        logger.warning("%d submissions cannot be let go now: %s", len(claims), error)
+    finally:
+        db.connection.close()
 
 
 def _renew(leases: list[Lease]) -> None:

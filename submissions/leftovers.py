@@ -2,12 +2,15 @@
 
 That is done after the verdict, so that nobody waits for it, by one of the workers at a time. A placement's row stays
 until nothing of it is left at its backend, so that whoever dies, it is deleted in the end; for a backend that is gone,
-or that never ends what it took, GIVE_UP_AFTER.
+or that never ends what it took, GIVE_UP_AFTER. Connections are its own: a backend that is slow at deleting takes
+none from judgings.
 """
 
 import logging
 import time
+from collections.abc import Mapping
 from datetime import timedelta
+from functools import lru_cache
 
 from django.db import connection
 from django.db.models import QuerySet
@@ -15,6 +18,8 @@ from django.db.models.functions import Now
 
 from execution.errors import JudgingError
 from execution.judge0 import Judge0
+from execution.pool import Pool
+from submissions.backends import own_servers
 from submissions.connections import pool, redis_client
 from submissions.models import Placement, Submission
 
@@ -33,13 +38,20 @@ def clear() -> None:
     if not redis_client().set(TURN_KEY, 1, nx=True, px=TURN_MS):
         return
     try:
-        servers = {server.url: server for server in pool().servers}
+        servers = _servers_beside(pool())
         for url in _left().order_by().values_list("backend", flat=True).distinct():
             if url in servers:
+                redis_client().set(TURN_KEY, 1, px=TURN_MS)
                 _clear_at(servers[url])
         _give_up()
     finally:
         redis_client().delete(TURN_KEY)
+
+
+@lru_cache(maxsize=1)
+def _servers_beside(pool: Pool) -> Mapping[str, Judge0]:
+    """By address; kept for as long as the pool is, with their connections and what they say of themselves."""
+    return {server.url: server for server in own_servers()}
 
 
 def _left() -> QuerySet[Placement]:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.db import transaction
@@ -34,12 +34,20 @@ PATIENCE = timedelta(
     seconds=10
 )  # how long a queued row may stand before somebody looks whether it is in a queue
 LEASE = timedelta(seconds=20)  # how long a running row is somebody's without a sign of life
-BACKEND_PATIENCE = timedelta(seconds=5)  # between two tries while no backend can be used
+BACKEND_PATIENCE = timedelta(seconds=2)  # between two tries while no backend can be used
 MAX_INTERRUPTIONS = 5
+LET_GO_PAUSE = timedelta(seconds=5)  # for each interruption before
 FORGOTTEN = "forgotten"  # role of a placement that is not gone on with, only deleted at its backend
 CANCELLED = "cancelled"  # the one code of an error that is nobody's fault
 LIMITED: dict[str, str] = {Submission.Kind.GRADED: "submit", Submission.Kind.RUN: "run"}
 """The limit that each kind counts for."""
+NOTHING_FOUND: dict[str, Any] = {
+    "cases_judged": 0,
+    "cases_passed": 0,
+    "time_ms": None,
+    "memory_kib": None,
+    "compile_output": "",
+}
 
 TOLD = (
     "kind",
@@ -56,6 +64,8 @@ TOLD = (
     "cases_passed",
     "time_ms",
     "memory_kib",
+    "created_at",
+    "finished_at",
 )
 """What is read again after a change: what events tell, and what its callers need."""
 
@@ -74,14 +84,23 @@ class Claim:
     attempt: int
     kind: str
     lane: str
+    interruptions: int
 
 
 def create(
-    *, kind: str, user: User, question: Question | None, language: str, source: str, keep_source: bool = True
+    *,
+    kind: str,
+    user: User,
+    question: Question | None,
+    language: str,
+    source: str,
+    keep_source: bool = True,
+    pk: UUID | None = None,
 ) -> Submission:
     """A queued row with its first event. The caller enqueues it after commit."""
     with transaction.atomic():
         submission = Submission(
+            pk=pk or uuid4(),
             kind=kind,
             user=user,
             question=question,
@@ -91,36 +110,38 @@ def create(
             overdue_at=Now() + PATIENCE,
         )
         submission.save(force_insert=True)
-        submission.refresh_from_db()
+        submission.refresh_from_db(fields=["created_at", "overdue_at"])
         events.record_status(submission)
     return submission
 
 
 def claim(submission: Submission, *, revision: str, cases_total: int) -> Claim | None:
-    """Take a queued submission as it was read, or None when somebody has had it since. The next writer is fenced."""
-    claimed = _change(
-        submission.pk,
-        _queued(submission),
-        status=Status.RUNNING,
-        attempt=F("attempt") + 1,
-        overdue_at=Now() + LEASE,
-        started_at=Coalesce("started_at", Now()),
-        reason="",
-        message="",
-        revision=revision,
-        cases_total=cases_total,
-    )
-    return None if claimed is None else Claim(claimed.pk, claimed.attempt, claimed.kind, claimed.lane)
+    """Take a queued submission as it was read, or None when somebody has had it since. The next writer is fenced.
 
-
-def forget_results(claim: Claim) -> None:
-    """Drop what an earlier attempt found: it was judged against another revision."""
+    What an earlier attempt found by another revision is forgotten in the same moment: whoever finds the new revision
+    in the row relies on it.
+    """
+    is_outdated = submission.revision not in ("", revision)
     with transaction.atomic():
-        nothing = {"cases_judged": 0, "cases_passed": 0, "time_ms": None, "memory_kib": None}
-        if _change(claim.submission_id, _rows(claim), compile_output="", **nothing) is None:
-            raise Fenced
-        CaseResult.objects.filter(submission_id=claim.submission_id).delete()
-        Placement.objects.filter(submission_id=claim.submission_id).update(role=FORGOTTEN)
+        claimed = _change(
+            submission.pk,
+            _queued(submission),
+            status=Status.RUNNING,
+            attempt=F("attempt") + 1,
+            overdue_at=Now() + LEASE,
+            started_at=Coalesce("started_at", Now()),
+            reason="",
+            message="",
+            revision=revision,
+            cases_total=cases_total,
+            **(NOTHING_FOUND if is_outdated else {}),
+        )
+        if claimed is None:
+            return None
+        if is_outdated:
+            CaseResult.objects.filter(submission=submission).delete()
+            Placement.objects.filter(submission=submission).update(role=FORGOTTEN)
+    return Claim(claimed.pk, claimed.attempt, claimed.kind, claimed.lane, submission.interruptions)
 
 
 def renew(claims: Collection[Claim]) -> set[Claim]:
@@ -141,9 +162,14 @@ def renew(claims: Collection[Claim]) -> set[Claim]:
 
 
 def record(claim: Claim, cases: Mapping[int, Case], steps: Sequence[Step]) -> None:
-    """Store what became known together in one transaction; `cases` by their indexes. All of it, or Fenced."""
+    """Store what became known together in one transaction; `cases` by their indexes. All of it, or Fenced.
+
+    A run's texts are stored in Redis before, under its attempt: a Redis that hangs must not hold up a transaction.
+    """
     judged = [step for step in steps if isinstance(step, Judged)]
     finished = next((step for step in steps if isinstance(step, Finished)), None)
+    if judged and claim.kind == Submission.Kind.RUN:
+        _keep_for_a_while(claim, cases, judged)
     with transaction.atomic():
         for step in steps:
             if isinstance(step, Submitted):
@@ -179,9 +205,6 @@ def _record_results(
     results = CaseResult.objects.bulk_create(
         CaseResult(submission=submission, **_case_fields(claim, cases[step.index], step)) for step in judged
     )
-    if claim.kind == Submission.Kind.RUN:
-        # Within the fence: who has lost a run must not overwrite its texts.
-        _keep_for_a_while(claim, cases, judged)
     events.record_results(submission, results)
 
 
@@ -192,11 +215,14 @@ def fail(claim: Claim, *, code: str, message: str) -> None:
 
 
 def wait_for_backend(submission: Submission) -> None:
-    """No backend can be used: a queued submission is left alone for a while; the first time, followers are told."""
-    if submission.unavailable_since is not None:
+    """No backend can be used: a queued submission is left alone for a while, and after MAX_QUEUE_AGE_S it ends.
+
+    The first time, followers are told.
+    """
+    if submission.unavailable_since is None:
+        _change(submission.pk, _queued(submission), **_waiting())
+    elif give_up_waiting(submission) is None:
         _queued(submission).update(overdue_at=Now() + BACKEND_PATIENCE)
-        return
-    _change(submission.pk, _queued(submission), **_waiting())
 
 
 def await_room(claim: Claim) -> None:
@@ -215,14 +241,13 @@ def await_room(claim: Claim) -> None:
 
 
 def await_backend(claim: Claim) -> None:
-    """No backend can be used: back into the queue for a while. That is no interruption."""
-    submission = _change(
-        claim.submission_id,
-        _rows(claim),
-        status=Status.QUEUED,
-        **_waiting(),
-    )
-    if submission is None:
+    """No backend can be used: back into the queue for a while; after MAX_QUEUE_AGE_S of that, error.
+
+    That is no interruption.
+    """
+    if _give_up(claim.submission_id, _rows(claim)) is not None:
+        return
+    if _change(claim.submission_id, _rows(claim), status=Status.QUEUED, **_waiting()) is None:
         raise Fenced
 
 
@@ -239,6 +264,14 @@ def give_back(claim: Claim) -> None:
     """Hand a submission on unfinished, on purpose (a worker that stops): not an interruption either."""
     if _change(claim.submission_id, _rows(claim), status=Status.QUEUED, overdue_at=Now()) is None:
         raise Fenced
+
+
+def let_go(claim: Claim) -> None:
+    """Judging it has failed, nobody goes on: the sweeper finds it, at once the first time, then later each time.
+
+    (What makes it fail may last a while, and MAX_INTERRUPTIONS are not many.) Nothing happens where it was lost.
+    """
+    _rows(claim).update(overdue_at=Now() + claim.interruptions * LET_GO_PAUSE)
 
 
 def give_back_overdue(submission: Submission) -> Submission | None:
@@ -261,16 +294,43 @@ def give_back_overdue(submission: Submission) -> Submission | None:
 
 def postpone(submissions: Sequence[Submission], patience: timedelta = PATIENCE) -> None:
     """Look at those of them that are still queued again after so long."""
-    waiting = Submission.objects.filter(pk__in=[one.pk for one in submissions], status=Status.QUEUED)
-    waiting.update(overdue_at=Now() + patience)
+    _still_queued(submissions).update(overdue_at=Now() + patience)
+
+
+def wait_behind_others(submissions: Sequence[Submission]) -> None:
+    """They could be judged, and wait for nothing but their turn: that is not the time to be counted as an outage.
+
+    No event: the next one tells it.
+    """
+    _still_queued(submissions).update(unavailable_since=None, reason="", message="")
+
+
+def _still_queued(submissions: Sequence[Submission]) -> SubmissionQuerySet:
+    return Submission.objects.filter(pk__in=[one.pk for one in submissions], status=Status.QUEUED)
 
 
 def give_up_waiting(submission: Submission) -> Submission | None:
-    """End a queued submission for which no backend came back in MAX_QUEUE_AGE; None when it need not end."""
-    patience = timedelta(seconds=settings.MAX_QUEUE_AGE_S)
+    """End a queued submission for which no backend came back in MAX_QUEUE_AGE_S; None when it need not end.
+
+    To be asked only while there is none.
+    """
+    return _give_up(submission.pk, _queued(submission))
+
+
+def without_backend_for_long(submissions: Sequence[Submission]) -> list[Submission]:
+    """Those of them that `give_up_waiting` would end."""
+    found = set(_too_long(_still_queued(submissions)).values_list("pk", flat=True))
+    return [one for one in submissions if one.pk in found]
+
+
+def _too_long(rows: SubmissionQuerySet) -> SubmissionQuerySet:
+    return rows.filter(unavailable_since__lte=Now() - timedelta(seconds=settings.MAX_QUEUE_AGE_S))
+
+
+def _give_up(pk: UUID, rows: SubmissionQuerySet) -> Submission | None:
     return _error(
-        submission.pk,
-        _queued(submission).filter(unavailable_since__lte=Now() - patience),
+        pk,
+        _too_long(rows),
         "judge_unavailable",
         "No server could judge it in time. This is our fault; please submit again.",
     )
@@ -279,7 +339,7 @@ def give_up_waiting(submission: Submission) -> Submission | None:
 def cancel(submission: Submission) -> Submission | None:
     """End a submission that still waits, because its owner wants it no more; None when it waits no more."""
     queued = Submission.objects.filter(status=Status.QUEUED)
-    return _error(submission.pk, queued, CANCELLED, "Cancelled before it was judged.")
+    return _error(submission.pk, queued, CANCELLED, "Cancelled while it waited to be judged.")
 
 
 def _error(pk: UUID, rows: SubmissionQuerySet, code: str, message: str) -> Submission | None:
@@ -318,7 +378,7 @@ def _rows(claim: Claim) -> SubmissionQuerySet:
 
 def _change(pk: UUID, rows: SubmissionQuerySet, **changes: Any) -> Submission | None:
     """Apply `changes` to the row if it is still one of `rows`, with its event; None when it is not."""
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         if not rows.filter(pk=pk).update(seq=F("seq") + 1, **changes):
             return None
         submission = Submission.objects.only(*TOLD).get(pk=pk)
@@ -394,14 +454,12 @@ def _case_fields(claim: Claim, case: Case, step: Judged) -> dict[str, Any]:
 
 def _keep_for_a_while(claim: Claim, cases: Mapping[int, Case], judged: Sequence[Judged]) -> None:
     """A run's texts go to Redis; its row and case results hold none."""
-    for step in judged:
-        if step.run is None:
-            continue
-        if step.run.compile_output:
-            text = step.run.compile_output[: disclosure.TEXT_CAP]
-            ephemeral.store_compile_output(claim.submission_id, text)
-        if cases[step.index].public:
-            ephemeral.store_case(claim.submission_id, step.index, _texts(step))
+    ran = [step for step in judged if step.run is not None]
+    texts = {step.index: _texts(step) for step in ran if cases[step.index].public}
+    compiled = next((step.run.compile_output for step in ran if step.run and step.run.compile_output), b"")
+    ephemeral.add(
+        claim.submission_id, claim.attempt, compile_output=compiled[: disclosure.TEXT_CAP], cases=texts
+    )
 
 
 def _texts(step: Judged) -> ephemeral.CaseTexts:

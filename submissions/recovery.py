@@ -5,14 +5,16 @@ whose `overdue_at` has passed.
 
     queued,  in a queue            look again later
     queued,  in no queue           enqueue (Redis was away, was flushed, or a worker died between taking and claiming)
-    queued,  no backend            look again soon; for long: error
+    queued,  no backend            look again soon; for long: error (a worker that tries in vain does the same)
     running, no sign of life       give back and enqueue; too often: error
 """
 
 import logging
+from collections.abc import Callable
 from datetime import timedelta
 
 import redis
+from django import db
 from django.conf import settings
 from django.db import transaction
 
@@ -34,13 +36,29 @@ def sweep() -> int:
     """
     overdue = _overdue()
     queued = [one for one in overdue if one.status == Submission.Status.QUEUED]
-    lost = [_given_back(one) for one in overdue if one.status == Submission.Status.RUNNING]
-    ended = [lifecycle.give_up_waiting(one) for one in queued if one.unavailable_since]
+    lost = _each(_given_back, [one for one in overdue if one.status == Submission.Status.RUNNING])
     asleep = _without_backend(queued)
+    awake = set(queued).difference(asleep)
+    ended = _each(lifecycle.give_up_waiting, lifecycle.without_backend_for_long(asleep))
     lifecycle.postpone(asleep, lifecycle.BACKEND_PATIENCE)
-    returned = [one for one in lost if one and one.status == Submission.Status.QUEUED]
-    rung = _ring_for([*returned, *(one for one in queued if one not in asleep)])
-    return len([one for one in [*lost, *ended] if one]) + len(set(rung) - set(returned))
+    returned = [one for one in lost if one.status == Submission.Status.QUEUED]
+    rung = _ring_for([*returned, *(one for one in queued if one in awake)])
+    return len(lost) + len(ended) + len(set(rung) - set(returned))
+
+
+def _each(
+    repair: Callable[[Submission], Submission | None], submissions: list[Submission]
+) -> list[Submission]:
+    """Those that were repaired. One that cannot be must not keep the others waiting."""
+    repaired = []
+    for submission in submissions:
+        try:
+            repaired.append(repair(submission))
+        except (db.InterfaceError, db.OperationalError):
+            raise  # that is the database, not the row
+        except db.Error as error:
+            logger.error("submission %s cannot be repaired: %s", submission.pk, error)
+    return [one for one in repaired if one is not None]
 
 
 def _overdue() -> list[Submission]:
@@ -74,8 +92,10 @@ def _ring_for(submissions: list[Submission]) -> list[Submission]:
     """
     lifecycle.postpone(submissions)
     try:
-        standing = {job for name in ("default", "low") for job in queue(name).get_job_ids()}
-        missing = [one for one in submissions if judging.job_id(one) not in standing]
+        jobs = {job for name in ("default", "low") for job in queue(name).get_job_ids()}
+        missing = [one for one in submissions if judging.job_id(one) not in jobs]
+        standing = [one for one in submissions if judging.job_id(one) in jobs]
+        lifecycle.wait_behind_others([one for one in standing if one.unavailable_since])
         for submission in missing:
             judging.ring(submission)
     except redis.RedisError as error:

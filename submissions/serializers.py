@@ -123,6 +123,10 @@ class SubmitSerializer(ProgramSerializer):
             raise serializers.ValidationError(
                 {"testCases": ["A submission is judged against the question's own testcases only."]}
             )
+        if not attrs["question"].testcases.exists():
+            raise serializers.ValidationError(
+                {"question": ["It has no testcases yet; nothing can be judged."]}
+            )
         return super().validate(attrs)
 
 

@@ -3,6 +3,7 @@
 Scripts fetch parts of the same pages (`?part=result`, the history), so that a result looks the same everywhere.
 """
 
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -16,6 +17,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import BadRequest
 from django.core.paginator import Paginator
+from django.db import InterfaceError, OperationalError
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
@@ -33,13 +35,17 @@ from execution.languages import Language
 from execution.types import Verdict
 from questions.models import Blob, Question
 from questions.search import QuestionSearch
-from submissions import disclosure, judging, lifecycle, report, waiting
+from submissions import disclosure, intake, lifecycle, report, waiting
 from submissions.models import Submission
 from submissions.serializers import RunSerializer, SubmitSerializer, TooLarge
+
+logger = logging.getLogger(__name__)
 
 QUESTIONS_A_PAGE = 50
 SUBMISSIONS_A_PAGE = 25
 ATTEMPTS_SHOWN = 30
+TRY_AGAIN_S = 5
+RENEWED_OFTEN_S, RENEWED_SELDOM_S = 2, 10
 
 
 class SeeOther(HttpResponseRedirect):
@@ -116,7 +122,8 @@ def _send(request: HttpRequest, user: User, question: Question) -> HttpResponse:
     draft = Draft(language, source, own_input, is_given=True)
     try:
         serializer.is_valid(raise_exception=True)
-        submission = _take(action, user, serializer.validated_data)
+        kind = Submission.Kind.RUN if action == "run" else Submission.Kind.GRADED
+        submission = intake.take(kind, user=user, program=serializer.validated_data)
     except ValidationError as error:
         return _refused(request, question, draft, 400, _by_field(error))
     except TooLarge as error:
@@ -127,19 +134,12 @@ def _send(request: HttpRequest, user: User, question: Question) -> HttpResponse:
     except waiting.QueueFull as full:
         return _refused(request, question, draft, 503, {"": [str(full)]}, full.retry_after_s)
     except NoBackend as error:
-        return _refused(request, question, draft, 502, {"": [str(error)]})
-    except redis.RedisError:
-        sentence = "Runs cannot be taken just now; please try again soon."
-        return _refused(request, question, draft, 503, {"": [sentence]})
+        return _refused(request, question, draft, 502, {"": [str(error)]}, TRY_AGAIN_S)
+    except (redis.RedisError, InterfaceError, OperationalError) as error:
+        logger.error("a program cannot be taken: %s", error)
+        sentence = "It cannot be taken just now; please try again soon."
+        return _refused(request, question, draft, 503, {"": [sentence]}, TRY_AGAIN_S)
     return SeeOther(reverse("submission", args=[submission.pk]))
-
-
-def _take(action: str, user: User, program: dict[str, Any]) -> Submission:
-    kind = Submission.Kind.RUN if action == "run" else Submission.Kind.GRADED
-    waiting.admit(kind, program["language"].slug)
-    limits.take(action, str(user.pk))
-    start = judging.run if action == "run" else judging.submit
-    return start(user=user, **program)
 
 
 def _refused(
@@ -287,12 +287,7 @@ def history(request: HttpRequest, slug: str) -> HttpResponse:
 @require_safe
 @login_required
 def submission_list(request: HttpRequest) -> HttpResponse:
-    own = (
-        Submission.objects.graded()
-        .filter(user=request.user.pk)
-        .select_related("question")
-        .defer("source", "compile_output", "question__statement", "question__statement_html")
-    )
+    own = Submission.objects.graded().filter(user=request.user.pk).without_texts()
     page = Paginator(own, SUBMISSIONS_A_PAGE).get_page(request.GET.get("page"))
     open_questions = _open_questions(request.user, page)
     return render(request, "submissions/list.html", {"page": page, "open_questions": open_questions})
@@ -319,6 +314,7 @@ def submission_page(request: HttpRequest, pk: UUID) -> HttpResponse:
         "source_lines": (told.shown["source"] or "").splitlines(),
         "open_questions": _open_questions(request.user, [submission]),
         "page_data": _to_follow(submission),
+        "renewed_after_s": _renewed_after_s(submission),
     }
     is_part = request.GET.get("part") == "result"
     answer = render(request, "submissions/_result.html" if is_part else "submissions/page.html", context)
@@ -326,9 +322,18 @@ def submission_page(request: HttpRequest, pk: UUID) -> HttpResponse:
     return answer
 
 
+def _renewed_after_s(submission: Submission) -> int:
+    """Of the page without scripts. Each time takes the focus from its button, which who waits for long may want."""
+    is_fresh = timezone.now() - submission.created_at < timedelta(seconds=RENEWED_SELDOM_S)
+    is_quick = is_fresh or submission.status != Submission.Status.QUEUED
+    return RENEWED_OFTEN_S if is_quick else RENEWED_SELDOM_S
+
+
 @require_POST
-@login_required
 def cancel(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Cancel one's own submission while it waits. Its page tells how it stands, also where it was too late."""
-    lifecycle.cancel(get_object_or_404(Submission, pk=pk, user=request.user))
-    return SeeOther(reverse("submission", args=[pk]))
+    page = reverse("submission", args=[pk])
+    if not request.user.is_authenticated:
+        return redirect_to_login(page)
+    lifecycle.cancel(get_object_or_404(Submission.objects.without_texts(), pk=pk, user=request.user))
+    return SeeOther(page)

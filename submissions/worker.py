@@ -71,11 +71,8 @@ def housekeeping(worker: "ThreadedWorker") -> list[threading.Thread]:
             Round("sweep", recovery.sweep, recovery.SWEEP_EVERY_S),
             Round("announce", worker.announce, ANNOUNCE_EVERY_S),
         ),
-        Rounds(
-            "tidying",
-            Round("leftovers", leftovers.clear, leftovers.CLEAR_EVERY_S),
-            Round("expire_events", recovery.expire_events, recovery.EXPIRE_EVERY_S),
-        ),
+        Rounds("tidying", Round("leftovers", leftovers.clear, leftovers.CLEAR_EVERY_S)),
+        Rounds("expiry", Round("expire_events", recovery.expire_events, recovery.EXPIRE_EVERY_S)),
         *backends.probers(),
     ]
 
@@ -128,6 +125,7 @@ class ThreadedWorker(BaseWorker):
 
     def bootstrap(self, *args: Any, **kwargs: Any) -> None:
         super().bootstrap(*args, **kwargs)
+        self._install_signal_handlers()  # RQ does so a little later; whoever reads that it judges may stop it
         logger.info("judging from queue %s, %d at a time", self.queues[0].name, self._concurrency)
 
     def judge(self, *, burst: bool = False) -> int:
@@ -171,17 +169,22 @@ class ThreadedWorker(BaseWorker):
     def _await_the_rest(self, grace_s: float | None) -> None:
         """Those that hang are not waited for."""
         started = time.monotonic()
-        while len(self._in_hand) > leases.hung():
+        while len(self._in_hand) > len(leases.hung()):
             if grace_s is not None and time.monotonic() - started > min(grace_s, self._grace_s):
                 return
             self._try(self._keep_executions)
             time.sleep(0.05)
 
     def _give_back_the_rest(self) -> None:
-        """Rows first, then RQ's notes, bells last: whoever hears one finds the row queued."""
+        """Rows first, then RQ's notes, bells last: whoever hears one finds the row queued.
+
+        What hangs is left to another worker's sweeper, which counts that: it may hang wherever it is judged.
+        """
         self._is_over = True
         jobs = list(self._in_hand.values())
         try:
+            for claim in leases.hung():
+                lifecycle.let_go(claim)
             for claim in leases.in_flight():
                 with suppress(lifecycle.Fenced):
                     lifecycle.give_back(claim)
@@ -275,9 +278,11 @@ class ThreadedWorker(BaseWorker):
             logger.warning("job %s: Redis went away: %s", job.id, error)
         finally:
             self.execution = None
-            rest_connection()
-            del self._in_hand[id(job)]
-            self._slots.release()
+            try:
+                rest_connection()
+            finally:
+                del self._in_hand[id(job)]
+                self._slots.release()
 
     # --- What RQ keeps of it in Redis ------------------------------------------------------------------------
     # Were it an error that Redis is away, RQ's loop would end.

@@ -22,6 +22,7 @@ export class Result {
     this.onDrawn = onDrawn;
     this.id = null;
     this.told = null;
+    this.place = null; // in the queue, as it was told last
     this.quarter = 0;
     this.drawing = 0;
     this.redrawTimer = 0;
@@ -41,6 +42,7 @@ export class Result {
   begin(submission) {
     this.id = submission.id;
     this.told = null;
+    this.place = null;
     this.quarter = 0;
     clearTimeout(this.redrawTimer);
     if (submission.status) this.#drawQueued(submission);
@@ -52,6 +54,7 @@ export class Result {
   async draw(chosen = null) {
     const mine = ++this.drawing;
     const id = this.id ?? this.element?.dataset.id;
+    const placeBefore = this.place;
     const query = chosen === null ? "" : `&case=${chosen}`;
     let html;
     try {
@@ -63,8 +66,11 @@ export class Result {
     }
     if (mine !== this.drawing) return true;
     const hadFocus = this.box.contains(document.activeElement);
+    const hadButton = hadFocus && document.activeElement.matches("form[data-cancel] button");
     this.box.innerHTML = html;
     if (chosen !== null && hadFocus) this.#cell(chosen)?.focus({ preventScroll: true });
+    else if (hadButton) this.#focusBanner();
+    if (this.place !== placeBefore) this.#showPlace(); // told while this was drawn, so it is newer
     this.#tellSilence();
     this.onDrawn(this.element);
     return true;
@@ -89,10 +95,23 @@ export class Result {
 
   /** Show where it stands in the queue now. */
   moveUp(place) {
+    this.place = place;
+    this.#showPlace();
+  }
+
+  /** Where the focus was on a button that is there no more: to the button again, or to what has become of it. */
+  #focusBanner() {
+    const target = this.box.querySelector("form[data-cancel] button") ?? this.box.querySelector(".headline");
+    if (target?.matches(".headline")) target.tabIndex = -1;
+    target?.focus({ preventScroll: true });
+  }
+
+  #showPlace() {
+    if (!this.place) return;
     const { status, reason } = this.element?.dataset ?? {};
     if (this.told && this.told !== "queued") return; // it has begun, and could not be drawn yet
     // What waits for a server is told so; a place in the line would promise too much.
-    if (status === "queued" && !reason) this.box.querySelector(".headline").textContent = queuedWords(place);
+    if (status === "queued" && !reason) this.box.querySelector(".headline").textContent = queuedWords(this.place);
   }
 
   /** Whether moving what is drawn is enough: it has these cases, its words and buttons are those of this status. */

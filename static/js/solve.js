@@ -243,17 +243,26 @@ async function send(action, program = null) {
 /** What follows is told by events, also where it was too late. */
 async function cancel(cancelForm) {
   const button = cancelForm.querySelector("button");
-  button.disabled = true;
+  if (button.getAttribute("aria-disabled")) return;
+  button.setAttribute("aria-disabled", "true"); // a disabled one would lose the focus
+  trouble([]);
   try {
     const answer = await fetch(cancelForm.dataset.cancel, {
       method: "POST",
       headers: { "X-CSRFToken": csrfToken, Accept: "application/json" },
     });
-    if (answer.status === 401 || answer.status === 403) trouble([signedOut()]);
+    if (answer.status === 401 || answer.status === 403) notCancelled([signedOut()]);
+    else if (!answer.ok && answer.status !== 409) notCancelled(["It could not be cancelled. Please try again."]);
   } catch {
-    trouble(["The server could not be reached. Please try again."]);
+    notCancelled(["The server could not be reached. Please try again."]);
   }
-  button.disabled = false;
+  button.removeAttribute("aria-disabled");
+}
+
+/** Said where troubles are said, which on a small screen is another pane. */
+function notCancelled(troubles) {
+  trouble(troubles);
+  if (isSmall()) showPane("code");
 }
 
 /** A problem document, told where it belongs. */

@@ -1,5 +1,6 @@
 """Limits: exact, for each user alone, over Redis and without it."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -60,18 +61,63 @@ def test_what_was_given_back_may_be_taken_once_more(settings, backend):
 
 
 @pytest.mark.parametrize("backend", ["redis", "locmem"])
-def test_two_who_want_the_last_one_never_both_get_it(settings, backend):
+def test_what_was_given_back_is_never_taken_twice(settings, backend):
     settings.RATE_LIMIT_BACKEND = backend
-    settings.RATE_LIMITS = {"submit": "1/minute"}
+    settings.RATE_LIMITS = {"submit": "5/minute"}
     key = f"wanted-{backend}"
-    attempts(key, 1)
-    for _ in range(5):
-        limits.refund("submit", key)
+    attempts(key, 5)
 
     with ThreadPoolExecutor(16) as threads:
+        list(threads.map(lambda _: limits.refund("submit", key), range(5)))
         admitted = [one for (one,) in threads.map(lambda _: attempts(key, 1), range(200))]
 
     assert sum(admitted) == 5
+
+
+@pytest.mark.parametrize("backend", ["redis", "locmem"])
+def test_no_more_is_given_back_in_a_window_than_the_limit_allows(settings, backend):
+    """Whoever knows how to make us fail is admitted twice as often, not without end."""
+    settings.RATE_LIMIT_BACKEND = backend
+    settings.RATE_LIMITS = {"submit": "3/minute"}
+    key = f"failing-{backend}"
+
+    admitted = 0
+    for _ in range(30):
+        admitted += sum(attempts(key, 1))
+        limits.refund("submit", key)
+
+    assert admitted == 6
+
+
+@pytest.mark.parametrize("backend", ["redis", "locmem"])
+def test_what_was_given_back_counts_no_longer_than_what_it_stands_for(settings, backend):
+    settings.RATE_LIMIT_BACKEND = backend
+    settings.RATE_LIMITS = {"submit": "4/1second"}
+    key = f"late-{backend}"
+    attempts(key, 4)
+    time.sleep(0.8)
+    for _ in range(4):
+        limits.refund("submit", key, ago_s=0.8)
+    time.sleep(0.3)
+
+    assert sum(attempts(key, 20)) == 4
+
+
+@pytest.mark.parametrize("backend", ["redis", "locmem"])
+def test_what_is_given_back_is_the_one_that_was_taken_then(settings, backend):
+    """Else the others would leave the window too early, or too late."""
+    settings.RATE_LIMIT_BACKEND = backend
+    settings.RATE_LIMITS = {"submit": "2/1second"}
+    key = f"one-of-two-{backend}"
+    attempts(key, 1)
+    time.sleep(0.6)
+    attempts(key, 1)
+
+    limits.refund("submit", key, ago_s=0.6)
+
+    assert attempts(key, 2) == [True, False]
+    time.sleep(0.5)  # the first has left the window, if it is in there still
+    assert attempts(key, 1) == [False]
 
 
 def test_what_was_taken_longer_ago_than_the_window_is_not_given_back(settings):

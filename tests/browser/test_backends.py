@@ -2,7 +2,7 @@
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Route, expect
 
 from tests.browser.test_authoring import sign_in
 from tests.conftest import Stack
@@ -30,5 +30,27 @@ def test_the_page_shows_a_good_engine_and_keeps_itself_up_to_date(
     before = page.locator("time").inner_text()
     page.clock.run_for(5_000)
     expect(page.locator("time")).not_to_have_text(before)
+    expect(page.get_by_text("It is kept up to date.")).to_be_visible()
+    author.context.close()
+
+
+def test_a_slow_answer_is_waited_for_so_that_none_overtakes_it(
+    browser: Browser, stack: Stack, troubles: list[str]
+):
+    author = sign_in(browser, stack)
+    page = author.context.new_page()
+    page.clock.install()
+    page.goto(f"{stack.url}/admin/")
+    page.get_by_role("link", name="Judge servers").click()
+    asked: list[Route] = []
+    page.route("**/admin/backends/", lambda route: asked.append(route))
+
+    page.clock.run_for(5_000)
+    page.evaluate("() => document.dispatchEvent(new Event('visibilitychange'))")
+    page.clock.run_for(4_900)
+    page.wait_for_timeout(200)
+
+    assert len(asked) == 1
+    asked[0].continue_()
     expect(page.get_by_text("It is kept up to date.")).to_be_visible()
     author.context.close()

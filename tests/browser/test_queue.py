@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import VERDICT_MS, Visit, await_verdict, write
 from tests.clients import Learner
@@ -89,6 +89,7 @@ def test_what_waits_is_cancelled_on_the_solve_page_and_sent_again(
     expect(page.locator(".banner")).to_contain_text("does not count as an attempt")
     expect(page.locator(".banner")).not_to_contain_text("fault")
     expect(page.locator("#say")).to_have_text("Cancelled.")
+    expect(page.locator(".headline")).to_be_focused()  # the button, which had the focus, is gone
     expect(page.locator("#source")).to_have_value(RIGHT)
     page.get_by_role("tab", name="History").click()
     expect(page.locator("#history .chip").first).to_have_text("– Cancelled")
@@ -96,6 +97,51 @@ def test_what_waits_is_cancelled_on_the_solve_page_and_sent_again(
     stack.child("judge_worker", "default").resume()
     page.get_by_role("button", name="Submit again").click()
     await_verdict(page, "✓ Accepted")
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_what_cannot_be_cancelled_is_said_where_one_looks(
+    visit: Visit, stack: Stack, frozen_worker: None, troubles: list[str], width: int
+):
+    page = visit("/questions/sum/", viewport={"width": width, "height": 800})
+    if width == 390:
+        page.get_by_role("tab", name="Code").click()
+    write(page, "python", RIGHT)
+    page.locator('[data-send="submit"]:visible').click()
+    headline(page, "Queued, next in line")
+    page.route("**/cancel/", lambda route: route.fulfill(status=503, json={"code": "unavailable"}))
+
+    page.get_by_role("button", name="Cancel").click()
+
+    expect(page.get_by_text("It could not be cancelled. Please try again.")).to_be_visible()
+    troubles[:] = [one for one in troubles if "503" not in one]
+    page.unroute("**/cancel/")
+    if width == 390:
+        page.get_by_role("tab", name="Results").click()
+    page.get_by_role("button", name="Cancel").click()
+    await_verdict(page, "Cancelled")
+
+
+def test_a_place_that_is_told_while_the_result_is_drawn_is_not_turned_back(
+    visit: Visit, learner: Learner, frozen_worker: None
+):
+    earlier = learner.submit("sum", "python", RIGHT)
+    pk = learner.submit("sum", "python", RIGHT)
+    drawings: list[Route] = []
+    page = visit(
+        f"/submissions/{pk}/",
+        prepare=lambda page: page.route("**/?part=result", lambda route: drawings.append(route)),
+    )
+    headline(page, "Queued, 2nd in line")
+    (drawing,) = drawings
+    older = drawing.fetch()
+    cancel(learner, earlier)
+    headline(page, "Queued, next in line")
+
+    drawing.fulfill(response=older)
+
+    page.wait_for_timeout(300)
+    headline(page, "Queued, next in line", 100)
 
 
 def test_what_waits_is_cancelled_without_scripts(visit: Visit, frozen_worker: None):

@@ -116,7 +116,44 @@ def test_every_variable_of_ours_is_one_that_the_settings_read(path):
     named = (
         set(re.findall(r"^\s*(?:# |ENV )?([A-Z][A-Z0-9_]{3,})[=:] ?\S*", read(path), re.MULTILINE)) - theirs
     )
-    assert [name for name in named if f'"{name}"' not in settings] == []
+    known = {re.sub(r"^JUDGE0_HEADERS_\d$", "JUDGE0_HEADERS_{n}", name) for name in named}
+    assert [name for name in known if f'"{name}"' not in settings] == []
+
+
+def passed_on(service: str) -> set[str]:
+    """The settings that reach a container as .env says them, or not at all."""
+    return {name for name, value in SERVICES[service]["environment"].items() if value is None}
+
+
+def settings_of_readme() -> set[str]:
+    table = read("README.md").partition("## Settings")[2].partition("## In containers")[0]
+    rows = [row.split("|")[1] for row in table.splitlines() if row.startswith("| `")]
+    return {name for names in rows for name in re.findall(r"`([A-Z][A-Z0-9_]+)", names)}
+
+
+@pytest.mark.parametrize("service", ["web", "worker", "worker-low"])
+def test_whatever_the_readme_says_of_judges_and_limits_can_be_set_in_a_container(service):
+    secret = {"JUDGE0_AUTH_TOKEN", "JUDGE0_AUTHZ_TOKEN", "JUDGE0_HEADERS_"}  # for workers alone
+    wanted = {
+        name
+        for name in settings_of_readme()
+        if name.startswith(("JUDGE0_", "MAX_QUEUE_", "RATE_LIMIT_", "SYNC_", "REJUDGE_"))
+    } - {"JUDGE0_URLS", "RATE_LIMIT_BACKEND"}
+
+    assert wanted - secret <= passed_on(service)
+    held = {name for name in SERVICES[service]["environment"] if name.startswith(tuple(secret))}
+    assert bool(held) == (service != "web")
+    if held:
+        assert {"JUDGE0_AUTH_TOKEN", "JUDGE0_AUTHZ_TOKEN", "JUDGE0_HEADERS_1", "JUDGE0_HEADERS_2"} <= held
+
+
+def test_what_the_example_offers_gets_into_the_containers():
+    offered = set(re.findall(r"^(?:# )?([A-Z][A-Z0-9_]+)=", read(".env.example"), re.MULTILINE))
+    compose = read("docker-compose.yml")
+    inside = {"DATABASE_URL", "REDIS_URL"}  # the stack has its own
+    assert [
+        name for name in offered - inside if f"${{{name}" not in compose and f" {name}:\n" not in compose
+    ] == []
 
 
 def test_the_readme_lists_every_setting_and_no_other():
@@ -125,11 +162,4 @@ def test_the_readme_lists_every_setting_and_no_other():
             r"""(?:env\.\w+|number|choice|rate)\(\s*f?["']([A-Z0-9_]+)""", read("judgeplatform/settings.py")
         )
     )
-    table = read("README.md").partition("## Settings")[2].partition("## In containers")[0]
-    listed = {
-        name
-        for row in table.splitlines()
-        if row.startswith("| `")
-        for name in re.findall(r"`([A-Z][A-Z0-9_]+)", row.split("|")[1])
-    }
-    assert read_by_settings == listed
+    assert read_by_settings == settings_of_readme()

@@ -1,6 +1,7 @@
 """Liveness and readiness."""
 
 import pytest
+import requests
 from django.db import DatabaseError, connection
 from django.test import Client
 
@@ -12,6 +13,14 @@ from tests.fakes import FakeJudge0
 def test_liveness_touches_neither_database_nor_backend():
     """S2.35: without the `db` mark pytest-django refuses every query."""
     assert Client().get("/healthz").status_code == 200
+
+
+def test_liveness_needs_no_thread_of_the_web(stack):
+    """It is answered by the event loop itself; Django, asked directly, says the same."""
+    answer = requests.get(f"{stack.url}/healthz", timeout=10)
+
+    assert (answer.status_code, answer.text) == (200, Client().get("/healthz").content.decode())
+    assert requests.head(f"{stack.url}/healthz", timeout=10).text == ""
 
 
 @pytest.fixture

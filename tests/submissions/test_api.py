@@ -6,10 +6,12 @@ import socket
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 from django.test import Client as DjangoClient
+from django.test.utils import CaptureQueriesContext
 
 from accounts.models import CODE_EXEC
 from execution.breaker import Breaker
@@ -374,7 +376,9 @@ def test_while_no_backend_works_a_run_is_502_at_once_and_leaves_nothing_behind(c
         answers.append(post(client, RUN + query, body))
         times.append(time.perf_counter() - started)
 
-    assert {(answer.status_code, answer.json()["code"]) for answer in answers} == {(502, "judge_unavailable")}
+    assert {(answer.status_code, answer.json()["code"], answer["Retry-After"]) for answer in answers} == {
+        (502, "judge_unavailable", "5")
+    }
     assert min(times) < 0.05
     assert Submission.objects.count() == 0
     connections.redis_client().delete(*connections.redis_client().keys("backend:*"))
@@ -400,6 +404,90 @@ def test_a_run_that_is_waited_for_and_finds_no_backend_is_502(waiter, backends, 
 
     answer = answered.result(30)
     assert (answer.status_code, answer.json()["code"]) == (502, "judge_unavailable")
+
+
+@contextmanager
+def failing(words: str):
+    """The database refuses whatever has these words, as if it were full, locked or just gone."""
+
+    def refuse(execute, sql, params, many, context):
+        if words in sql:
+            raise OperationalError("disk I/O error")
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(refuse):
+        yield
+
+
+@pytest.mark.parametrize("query", ["", "?wait=true"])
+@pytest.mark.parametrize("words", ['FROM "submissions_submission" WHERE', "FROM"])
+def test_what_was_taken_is_never_answered_with_an_error(client, settings, query, words):
+    """A client that got one would send it again. Only reading fails here."""
+    settings.SYNC_WAIT_MAX_S = 0.5
+    question = make_question()
+    with failing_after_the_row(words):
+        answer = post(client, SUBMIT + query, program(question))
+
+    submission = Submission.objects.get()
+    assert (answer.status_code, answer["Location"]) == (202, f"{SUBMIT}{submission.pk}/")
+    assert (answer.json()["id"], answer.json()["queue"]) == (str(submission.pk), None)
+    assert answer.json()["question"]["slug"] == question.slug
+
+
+@contextmanager
+def failing_after_the_row(words: str):
+    """As `failing`, once the row of a submission is committed."""
+    is_taken = False
+
+    def refuse(execute, sql, params, many, context):
+        nonlocal is_taken
+        if is_taken and not connection.in_atomic_block and words in sql:
+            raise OperationalError("server closed the connection unexpectedly")
+        is_taken = is_taken or sql.startswith('INSERT INTO "submissions_submission"')
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(refuse):
+        yield
+
+
+def test_who_waited_and_cannot_be_told_the_end_learns_where_to_look(learner, engine, work):
+    browser = DjangoClient()
+    browser.force_login(learner)
+    question = make_question()
+
+    def send():
+        try:
+            with failing("submissions_caseresult"):
+                return post(browser, f"{SUBMIT}?wait=true", program(question))
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as threads:
+        answered = threads.submit(send)
+        await_job()
+        work()
+        answer = answered.result(30)
+
+    assert answer.status_code == 202
+    assert client_of(learner).get(answer["Location"]).json()["verdict"] == "AC"
+
+
+def client_of(user) -> Client:
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+@pytest.mark.parametrize(("address", "scope"), [(SUBMIT, "submit"), (RUN, "run")])
+def test_what_the_database_does_not_take_uses_up_nothing_of_the_limit(client, settings, address, scope):
+    settings.RATE_LIMITS = settings.RATE_LIMITS | {scope: "1/minute"}
+    body = program(make_question())
+
+    with failing('INSERT INTO "submissions_submission"'):
+        refused = post(client, address, body)
+
+    assert (refused.status_code, refused["Retry-After"]) == (503, "5")
+    assert [post(client, address, body).status_code for _ in range(2)] == [202, 429]
 
 
 # --- Machines ------------------------------------------------------------------------------------------------
@@ -472,6 +560,20 @@ def test_what_only_grading_forbids_is_refused_for_submissions(client, changes, f
 
     assert (answer.status_code, list(answer.json()["errors"])) == (400, [field])
     assert Submission.objects.count() == 0
+
+
+def test_a_question_without_testcases_takes_no_submissions_and_uses_up_no_limit(client, settings):
+    """Nobody could judge them; a run on one's own input needs none."""
+    settings.RATE_LIMITS = settings.RATE_LIMITS | {"submit": "1/minute"}
+    question = make_question(cases=())
+
+    refused = [post(client, SUBMIT, program(question)) for _ in range(3)]
+
+    assert {answer.status_code for answer in refused} == {400}
+    assert refused[0].json()["errors"] == {"question": ["It has no testcases yet; nothing can be judged."]}
+    assert Submission.objects.count() == 0
+    assert post(client, RUN, program(question, input="1 2\n")).status_code == 202
+    assert post(client, SUBMIT, program(make_question())).status_code == 202
 
 
 def test_a_source_of_exactly_the_cap_is_taken_and_the_cap_is_a_setting(client, settings):
@@ -645,6 +747,27 @@ def test_a_submission_costs_the_same_few_queries_however_many_cases_it_has(
         assert len(client.get(address).json()["results"]) == public_cases
     with django_assert_max_num_queries(14):
         client.get(f"/questions/{question.slug}/")
+
+
+def test_lists_events_and_cancelling_load_no_programs_and_no_statements(client):
+    address = post(client, SUBMIT, program(make_question()))["Location"]
+
+    with CaptureQueriesContext(connection) as queries:
+        assert client.get(SUBMIT).status_code == 200
+        assert client.get(address + "events/").status_code == 200
+        assert post(client, address + "cancel/", {}).status_code == 200
+
+    asked = " ".join(query["sql"] for query in queries)
+    assert '"source_bytes"' in asked
+    assert '"submissions_submission"."source"' not in asked
+    assert "statement" not in asked
+
+
+def test_cancelling_costs_few_queries(client, django_assert_max_num_queries):
+    address = post(client, SUBMIT, program(make_question()))["Location"]
+
+    with django_assert_max_num_queries(11):
+        assert post(client, address + "cancel/", {}).status_code == 200
 
 
 def test_an_expired_run_shows_no_texts_at_all(client, engine, work):

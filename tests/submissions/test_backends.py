@@ -9,10 +9,11 @@ from django.urls import reverse
 
 from execution import languages
 from execution.breaker import State as BreakerState
+from execution.judge0 import Judge0
 from execution.probes import Standing
 from submissions import connections, judging
-from submissions.backends import State, probers, statuses, visit
-from submissions.connections import pool
+from submissions.backends import Prober, State, probers, statuses, visit
+from submissions.connections import pool, redis_client
 from submissions.models import Submission
 from tests.factories import make_author, make_question, make_user, service_user
 from tests.fakes import FakeJudge0
@@ -215,14 +216,13 @@ def test_a_server_that_refuses_us_is_not_used_and_comes_back_when_it_lets_us_in(
     visit_all()
     server.auth_token = "new"
 
-    visit_all(times=3)
+    visit_all(times=2)
 
-    assert statuses()[0].state is State.DOWN
-    assert set(standings(statuses()[0]).values()) == {"bad"}
-    assert statuses()[0].breaker is BreakerState.CLOSED
+    assert (statuses()[0].state, statuses()[0].breaker) == (State.DOWN, BreakerState.OPEN)
+    assert "401" in statuses()[0].report.detail
 
     server.auth_token = ""
-    visit_all(times=3)
+    visit_all()
     assert statuses()[0].state is State.UP
 
 
@@ -235,6 +235,87 @@ def test_a_server_that_is_full_stays_as_it_was(servers):
 
     assert (statuses()[0].state, statuses()[0].breaker) == (State.UP, BreakerState.CLOSED)
     assert set(standings(statuses()[0]).values()) == {"good"}
+
+
+SIDE_TROUBLE = [
+    ("/workers", "500"),
+    ("/workers", "404"),
+    ("/workers", "wrong_shape"),
+    ("/workers", "broken"),
+    ("/workers", "hang"),
+    ("/languages", "500"),
+    ("/languages", "wrong_shape"),
+    ("/languages", "hang"),
+]
+
+
+@pytest.mark.parametrize(("path", "fault"), SIDE_TROUBLE)
+def test_a_server_that_judges_well_stays_in_use_whatever_else_it_does_not_say(servers, settings, path, fault):
+    """S1.17 (in part)"""
+    settings.JUDGE0_BREAKER_FAILURES = 1
+    (server,) = servers(honest)
+    visit_all()
+    server.fail(fault, path=path)
+
+    visit_all(times=1 if fault == "hang" else 3)
+
+    (status,) = statuses()
+    assert (status.state, status.breaker) == (State.UP, BreakerState.CLOSED)
+    assert {pair.offered for pair in status.pairs} == {True}
+    if path == "/workers":
+        assert (status.report.waiting, status.report.workers) == (None, None)
+    else:
+        assert status.report.detail
+
+
+def test_a_server_that_nobody_knows_and_that_says_nothing_of_itself_is_not_used(servers):
+    (server,) = servers(honest)
+    server.fail("500", path="/languages")
+
+    visit_all()
+
+    assert statuses()[0].state is State.DOWN
+
+
+def test_with_probes_switched_off_a_server_that_does_not_say_how_it_is_is_down(servers, settings):
+    """There is nothing else to go by."""
+    settings.JUDGE0_PROBE_EVERY_S = 0
+    (server,) = servers(honest)
+    visit_all()
+    server.fail("500", path="/languages")
+
+    visit_all(times=3)
+
+    assert (statuses()[0].state, statuses()[0].breaker) == (State.DOWN, BreakerState.OPEN)
+
+
+def test_a_lying_server_is_found_out_though_it_says_nothing_of_itself(servers):
+    (server,) = servers(honest)
+    visit_all()
+    server.program = lying
+    server.fail("500", path="/languages")
+
+    visit_all(times=3)
+
+    assert set(standings(statuses()[0]).values()) == {"bad"}
+    assert statuses()[0].state is State.OUT_OF_SERVICE
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"max_cpu_time_limit": float("nan")},
+        {"max_memory_limit": float("inf")},
+        {"max_submission_batch_size": 10**400},
+    ],
+)
+def test_a_server_with_absurd_limits_is_out_of_service(servers, config):
+    """S1.18 (in part): nothing else comes of it."""
+    servers(honest, config=config)
+
+    visit_all()
+
+    assert not statuses()[0].is_usable
 
 
 @pytest.mark.parametrize(
@@ -263,6 +344,16 @@ def test_what_nobody_has_visited_is_unknown(servers):
     servers(honest)
 
     assert statuses()[0].state is State.UNKNOWN
+
+
+def test_what_another_version_reported_is_as_if_nobody_had_visited(servers, author):
+    """While versions change over, the web must not fall out of service."""
+    (server,) = servers(honest)
+    redis_client().set(f"backend:report:{server.url}", '{"answers": true, "mood": "good"}')
+
+    assert statuses()[0].state is State.UNKNOWN
+    assert Client().get("/readyz?role=web").status_code == 200
+    assert author.get(ADDRESS).json()[0]["state"] == "unknown"
 
 
 # --- Who visits ----------------------------------------------------------------------------------------------
@@ -300,6 +391,28 @@ def test_a_server_that_hangs_does_not_keep_others_from_being_visited(servers, st
     _await(lambda: statuses()[1].state is State.UP)
     assert statuses()[0].state is State.UNKNOWN
     hanging.stop()
+
+
+class Odd(Judge0):
+    """A server that is so odd that its client fails, too."""
+
+    def offered(self, timeout_s: float) -> tuple[str, ...]:
+        raise ZeroDivisionError
+
+
+def test_a_server_that_is_odd_in_a_way_nobody_has_thought_of_does_not_end_its_prober(servers, caplog):
+    """Which would end the worker: one such server would end all workers."""
+    (server,) = servers(honest)
+    prober = Prober(Odd(server.url))
+    prober.start()
+
+    _await(lambda: "nobody has thought of" in caplog.text)
+
+    assert "ZeroDivisionError" in caplog.text
+    _await(lambda: redis_client().get(f"backend:failures:{server.url}") == b"1")
+    assert prober.is_alive()
+    prober.stop()
+    prober.join(5)
 
 
 def test_of_all_workers_one_visits_a_server_at_a_time(servers, start_probers):
@@ -393,6 +506,7 @@ def test_without_redis_nothing_is_known_and_that_is_said(author, without_redis):
     answer = author.get(ADDRESS)
 
     assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+    assert answer["Retry-After"] == "5"
     page = author.get(reverse("admin-backends"))
     assert page.status_code == 200
     assert "Redis does not answer" in page.content.decode()

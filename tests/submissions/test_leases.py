@@ -140,7 +140,7 @@ def test_a_judging_that_goes_on_is_renewed_and_one_that_hangs_is_not(user, quest
             assert time.monotonic() < deadline
             lease.beat()
             time.sleep(0.05)
-        assert (hung.is_hung, lease.is_hung, leases.hung()) == (True, False, 1)
+        assert (hung.is_hung, lease.is_hung, leases.hung()) == (True, False, [hanging])
         for claim in (moving, hanging):
             make_overdue(claim)
         while moving.submission_id in overdue():

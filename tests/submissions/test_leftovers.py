@@ -1,13 +1,19 @@
 """What was sent to a server is deleted there once its submission has ended, whatever happens in between."""
 
+import threading
+import time
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.db.models.functions import Now
 
 from execution import languages
+from execution.errors import JudgingError
+from execution.judge0 import Judge0
 from submissions import judging, leftovers
-from submissions.connections import redis_client
+from submissions.connections import pool, redis_client
 from submissions.models import Placement, Submission
 from tests.factories import make_question, make_user
 from tests.fakes import FakeJudge0, printed
@@ -34,6 +40,10 @@ def submit() -> Submission:
     )
 
 
+def deletions(judge0: FakeJudge0) -> list[str]:
+    return [one.path for one in judge0.requests if one.method == "DELETE"]
+
+
 def test_after_the_verdict_nothing_of_it_stays_at_a_server_that_lets_us_delete(judge0, work):
     submission = submit()
     work()
@@ -58,7 +68,7 @@ def test_before_the_verdict_nothing_is_deleted(judge0, work):
 
     leftovers.clear()
 
-    assert judge0.asked("DELETE", "/") == []
+    assert deletions(judge0) == []
     assert Placement.objects.count() == placed
 
 
@@ -112,8 +122,54 @@ def test_a_server_that_forgets_by_itself_or_lets_nobody_delete_is_not_asked(back
         submit()
         work()
         leftovers.clear()
-        assert not [one for one in judge0.requests if one.method == "DELETE"]
+        assert deletions(judge0) == []
     assert not Placement.objects.exists()
+
+
+def test_a_judging_that_has_taken_all_connections_does_not_keep_it_from_being_deleted(judge0, work, settings):
+    settings.JUDGE0_CONNECTIONS = 1
+    submit()
+    work()
+    judge0.fail("hang", path="/workers")
+    judging_there = threading.Thread(target=_ask_for_the_queue, args=(pool().servers[0],))
+    judging_there.start()
+    while not judge0.asked("GET", "/workers"):
+        time.sleep(0.005)
+
+    leftovers.clear()
+
+    assert judge0.submissions == {}
+    judge0.stop()
+    judging_there.join()
+
+
+def _ask_for_the_queue(server: Judge0) -> None:
+    with suppress(JudgingError):
+        server.queue()
+
+
+def test_a_server_that_is_slow_at_deleting_leaves_judgings_their_connections(judge0, work, settings):
+    settings.JUDGE0_CONNECTIONS = 1
+    submit()
+    work()
+    judge0.fail("hang", method="DELETE")
+    deleting = threading.Thread(target=_clear)
+    deleting.start()
+    while not deletions(judge0):
+        time.sleep(0.005)
+
+    assert pool().servers[0].queue().workers == 2
+
+    judge0.stop()
+    deleting.join()
+    assert Placement.objects.exists()
+
+
+def _clear() -> None:
+    try:
+        leftovers.clear()
+    finally:
+        connection.close()
 
 
 def test_only_one_worker_at_a_time_is_at_it(judge0, work):

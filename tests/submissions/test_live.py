@@ -167,6 +167,31 @@ def test_who_waits_is_told_the_place_in_the_queue_whenever_it_has_changed(monkey
     assert first["queue"]["position"] == 1
 
 
+def test_who_is_given_back_is_told_the_place_again_though_it_is_the_same(monkeypatch):
+    monkeypatch.setattr(consumers, "ASK_AGAIN_S", 0.1)
+    learner = make_user()
+    submission, cookie = submit(learner), session_cookie(learner)
+
+    def interrupt():
+        claim = lifecycle.claim(submission, revision="r", cases_total=2)
+        assert claim is not None
+        lifecycle.give_back(claim)
+
+    async def scenario():
+        live = socket(submission.pk, cookie, after=1)
+        await live.connect()
+        before = await live.receive_json_from()
+        await sync_to_async(interrupt)()
+        rest = [await live.receive_json_from(timeout=5) for _ in range(3)]
+        await live.disconnect()
+        return before, rest
+
+    before, (running, queued, again) = follow(scenario)
+
+    assert (running["status"], queued["status"]) == ("running", "queued")
+    assert (again["type"], again["queue"]) == ("queue", before["queue"])
+
+
 def test_who_cancels_is_told_the_end():
     learner = make_user()
     submission, cookie = submit(learner), session_cookie(learner)

@@ -6,6 +6,7 @@ import uuid
 from decimal import Decimal
 
 import pytest
+from django.db import OperationalError, connection
 from django.test import Client
 
 from execution.breaker import Breaker
@@ -15,7 +16,7 @@ from submissions import report, waiting
 from submissions.connections import redis_client
 from submissions.models import CaseResult, Submission
 from tests import canary
-from tests.factories import make_author, make_case, make_question, make_user
+from tests.factories import PASSWORD, make_author, make_case, make_question, make_user
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -185,6 +186,33 @@ def test_when_the_queue_is_full_the_page_says_so_and_keeps_what_was_typed(client
     assert Submission.objects.count() == 1
 
 
+@pytest.mark.parametrize("action", ["run", "submit"])
+def test_when_the_database_takes_nothing_the_page_says_so_and_keeps_what_was_typed(client, settings, action):
+    settings.RATE_LIMITS = settings.RATE_LIMITS | {"run": "1/minute", "submit": "1/minute"}
+    question = make_question()
+
+    def refuse(execute, sql, params, many, context):
+        if sql.startswith('INSERT INTO "submissions_submission"'):
+            raise OperationalError("disk I/O error")
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(refuse):
+        answer = send(client, question, action=action, input="7")
+
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+    assert "It cannot be taken just now; please try again soon." in answer.content.decode()
+    assert (answer.context["draft"].source, answer.context["draft"].own_input) == (ADD, "7")
+    assert send(client, question, action=action).status_code == 303
+
+
+def test_a_question_without_testcases_is_said_to_have_none(client):
+    answer = send(client, make_question(cases=()))
+
+    assert answer.status_code == 400
+    assert "It has no testcases yet; nothing can be judged." in answer.content.decode()
+    assert answer.context["draft"].source == ADD
+
+
 def test_while_no_server_works_a_run_is_refused_on_the_page_and_a_submission_is_taken(client, settings):
     """S2.18 (in part)"""
     question = make_question()
@@ -195,7 +223,7 @@ def test_while_no_server_works_a_run_is_refused_on_the_page_and_a_submission_is_
     refused = send(client, question, action="run")
     taken = send(client, question)
 
-    assert refused.status_code == 502
+    assert (refused.status_code, refused.headers["Retry-After"]) == (502, "5")
     assert "No server can run it now. Please try again soon." in refused.content.decode()
     assert refused.context["draft"].source == ADD
     assert taken.status_code == 303
@@ -316,6 +344,22 @@ def test_every_page_keeps_to_the_strict_content_security_policy(client, learner)
 # --- One submission ---------------------------------------------------------------------------------------------
 
 
+def refresh(seconds: int) -> bytes:
+    return f'<noscript><meta http-equiv="refresh" content="{seconds}"></noscript>'.encode()
+
+
+def test_the_page_of_what_waits_for_long_renews_itself_seldom(client, learner):
+    """Each time takes the focus from the button by which it is cancelled."""
+    since = {"created_at": "2026-01-01T00:00Z", "overdue_at": "2030-01-01T00:00Z"}
+    running = make_submission(learner, make_question(), status="running", **since)
+    queued = make_queued(learner, make_question(), **since)
+
+    assert refresh(2) in client.get(f"/submissions/{running.pk}/").content
+    page = client.get(f"/submissions/{queued.pk}/").content
+    assert refresh(10) in page
+    assert b"This page renews itself every 10 seconds." in page
+
+
 def test_an_unfinished_submission_renews_its_page_and_a_finished_one_does_not(client, learner, engine, work):
     """S0.11"""
     address = send(client, make_question()).headers["Location"]
@@ -323,10 +367,10 @@ def test_an_unfinished_submission_renews_its_page_and_a_finished_one_does_not(cl
     work()
     finished = client.get(address).content
 
-    refresh = b'<noscript><meta http-equiv="refresh" content="2"></noscript>'
-    assert refresh in waiting
+    assert refresh(2) in waiting
+    assert b"This page renews itself every 2 seconds." in waiting
     assert b"Queued" in waiting
-    assert refresh not in finished
+    assert b"http-equiv" not in finished
     assert "✓ Accepted".encode() in finished
 
 
@@ -512,6 +556,30 @@ def test_what_waits_is_cancelled_by_a_button_and_is_not_called_our_fault(client,
     assert "does not count as an attempt" in told.content.decode()
     assert "Submit again" in told.content.decode()
     assert "Cancel</button>" not in told.content.decode()
+
+
+def test_who_is_signed_out_meanwhile_comes_to_the_submission_after_signing_in(learner):
+    submission = make_queued(learner, make_question())
+    browser = Client()
+
+    asked = browser.post(f"/submissions/{submission.pk}/cancel/")
+    answer = browser.post(
+        asked.headers["Location"], {"username": learner.username, "password": PASSWORD}, follow=True
+    )
+
+    assert answer.redirect_chain == [(f"/submissions/{submission.pk}/", 302)]
+    assert answer.context["report"].headline.startswith("Queued")
+
+
+@pytest.mark.parametrize(
+    ("judged", "words"), [(0, "before it was judged, and"), (1, "before it was judged to its end, and")]
+)
+def test_what_was_cancelled_is_said_to_be_judged_as_far_as_it_was(client, learner, judged, words):
+    submission = make_submission(
+        learner, make_question(), status="error", reason="cancelled", cases_total=2, cases_judged=judged
+    )
+
+    assert words in client.get(f"/submissions/{submission.pk}/").content.decode()
 
 
 def test_who_cancels_too_late_sees_how_it_stands(client, learner):

@@ -14,8 +14,10 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+import redis
 from django.db import connection
 from django.db.models.functions import Now
+from django.test.utils import CaptureQueriesContext
 
 from execution import languages
 from execution.types import Judged, Run, Verdict
@@ -29,7 +31,7 @@ from tests.fakes import FakeJudge0, printed
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.both_databases]
 
 STEPS = range(1, 7)
-"""/config_info, /languages, POST, GET (in queue), GET (processing), GET (done)."""
+"""/languages (before it is claimed), /config_info, POST, GET (in queue), GET (processing), GET (done)."""
 
 
 class Tripwire(list):
@@ -109,7 +111,7 @@ def test_the_worker_is_killed_at_this_step(judge0, work, step):
 
     assert worker.wait(30) == -signal.SIGKILL
     submission.refresh_from_db()
-    assert submission.status == "running"
+    assert submission.status == ("queued" if step == 1 else "running")
     judge0.requests = []
 
     assert_judged_as_ever(recover(submission, work))
@@ -178,6 +180,7 @@ def test_a_backend_that_takes_programs_and_never_ends_them_is_waited_for_no_long
     settings.MAX_QUEUE_AGE_S = 0
     make_overdue(submission)
     recovery.sweep()
+    work()
 
     submission.refresh_from_db()
     assert (submission.status, submission.reason) == ("error", "judge_unavailable")
@@ -185,7 +188,7 @@ def test_a_backend_that_takes_programs_and_never_ends_them_is_waited_for_no_long
 
 def test_a_learner_is_told_neither_the_judges_address_nor_its_words(judge0, work):
     submission = submit()
-    judge0.fail("401")
+    judge0.fail("400", method="POST")
 
     work()
 
@@ -223,6 +226,28 @@ def test_a_redis_that_hangs_is_asked_once_in_a_sweep_not_once_for_every_row(judg
 def forget_connections() -> None:
     connections.redis_client.cache_clear()
     connections.queue.cache_clear()
+
+
+def test_while_redis_is_waited_for_the_database_is_not_kept_waiting(judge0, settings):
+    """A run asks Redis outside transactions: a Redis that hangs would hold up everybody who writes to SQLite."""
+    user, python = make_user(), languages.get("python")
+    run = judging.run(user=user, question=None, language=python, source="print(1)", input="x")
+    case = judging.prepare(run).cases[0]
+    claim = lifecycle.claim(run, revision="", cases_total=1)
+    judged = Judged(1, Run(failure=None, output=b"1"), Verdict.AC, Decimal(0))
+    settings.REDIS_URL = "unix:///nowhere/redis.sock"
+    forget_connections()
+    try:
+        with CaptureQueriesContext(connection) as queries:
+            with pytest.raises(redis.RedisError):
+                judging.run(user=user, question=None, language=python, source="print(1)", input="x")
+            with pytest.raises(redis.RedisError):
+                lifecycle.record(claim, {1: case}, [judged])
+    finally:
+        settings.REDIS_URL = os.environ["REDIS_URL"]
+        forget_connections()
+
+    assert [query["sql"] for query in queries] == []
 
 
 def test_an_attempt_that_was_read_before_another_one_is_not_claimed(judge0):

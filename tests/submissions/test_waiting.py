@@ -1,10 +1,12 @@
 """The queue as people see it: how many it takes, who comes before whom, how long that may take, and leaving it."""
 
 import itertools
+import json
 import os
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 
 import pytest
 from django.db import connection
@@ -13,6 +15,7 @@ from accounts import limits
 from execution import languages
 from execution.breaker import Breaker
 from execution.errors import NoBackend
+from execution.probes import Probed
 from execution.shared import Shared
 from submissions import connections, judging, lifecycle, waiting
 from submissions.connections import redis_client
@@ -27,9 +30,13 @@ _minutes = itertools.count()
 
 def queued(kind: str = "graded", **fields) -> Submission:
     """One that waits, a minute younger than the one before."""
-    values = {"source": "" if kind == "run" else "print(3)", "overdue_at": "2030-01-01T00:00Z"} | fields
+    values = {
+        "source": "" if kind == "run" else "print(3)",
+        "language": "python",
+        "overdue_at": "2030-01-01T00:00Z",
+    } | fields
     submission = Submission.objects.create(
-        user=make_user(), question=make_question(), kind=kind, language="python", source_bytes=8, **values
+        user=make_user(), question=make_question(), kind=kind, source_bytes=8, **values
     )
     minute = next(_minutes)
     Submission.objects.filter(pk=submission.pk).update(
@@ -37,6 +44,20 @@ def queued(kind: str = "graded", **fields) -> Submission:
     )
     submission.refresh_from_db()
     return submission
+
+
+def stuck(language: str) -> Submission:
+    """One for which a worker has found no server."""
+    return queued(language=language, reason="judge_unavailable", unavailable_since="2026-01-01T00:00Z")
+
+
+def lie_about(settings, language: str) -> None:
+    """As if the only server had judged a known program in this language wrongly."""
+    settings.JUDGE0_PROBE_EVERY_S = 30.0
+    connections.pool.cache_clear()
+    now = redis_client().time()[0]
+    lie = Probed(passed=False, detail="It lied.", at=now, took_ms=1, since=now)
+    redis_client().hset(f"backend:probes:{settings.JUDGE0_URLS[0]}", language, json.dumps(asdict(lie)))
 
 
 def submit(kind: str = "graded") -> Submission:
@@ -161,6 +182,38 @@ def forget_connections() -> None:
         kept.cache_clear()
 
 
+def test_what_waits_for_a_server_holds_up_nobody_and_has_its_place_among_its_like():
+    first, second = stuck("cpp"), stuck("cpp")
+    stuck("c")
+    runs = queued()
+
+    places = [waiting.place(one) for one in (first, second, runs)]
+
+    assert [place.position for place in places] == [1, 2, 1]
+
+
+def test_no_time_is_promised_to_what_waits_for_a_server():
+    submission = stuck("cpp")
+    waiting.announce("one", "default", 1)
+    waiting.note_service("default", 1)
+
+    assert waiting.place(submission) == waiting.Place(1, None)
+    assert waiting.place(queued()) == waiting.Place(1, 1)
+
+
+def test_what_redis_says_of_a_lane_is_not_asked_again_at_once():
+    """Everybody who waits asks every few seconds."""
+    submission = queued()
+    waiting.announce("one", "default", 1)
+    waiting.note_service("default", 1)
+    assert waiting.place(submission).estimated_wait_s == 1
+
+    redis_client().flushall()
+    assert waiting.place(submission).estimated_wait_s == 1
+    time.sleep(waiting.KEPT_S)
+    assert waiting.place(submission).estimated_wait_s is None
+
+
 # --- The cap ----------------------------------------------------------------------------------------------------
 
 
@@ -198,6 +251,39 @@ def test_without_any_backend_a_run_is_refused_and_what_is_graded_may_wait(settin
         waiting.admit("run", "python")
 
 
+def test_a_language_out_of_service_fills_its_own_queue_and_no_other(settings):
+    """Those in line are judged meanwhile; those that wait come back late, whatever the others need."""
+    settings.MAX_QUEUE_DEPTH = 2
+    lie_about(settings, "cpp")
+    waiting.announce("one", "default", 1)
+    waiting.note_service("default", 4)
+    stuck("cpp")
+    waiting.admit("graded", "cpp")
+    queued(language="cpp")  # no worker has looked at it yet
+
+    with pytest.raises(waiting.QueueFull) as refused:
+        waiting.admit("graded", "cpp")
+    assert refused.value.retry_after_s == 60
+
+    Submission.objects.update(unavailable_since="2026-01-01T00:00Z")
+    waiting.admit("graded", "python")
+    queued()
+    assert waiting.place(queued()).position == 2
+    with pytest.raises(waiting.QueueFull) as refused:
+        waiting.admit("graded", "python")
+    assert refused.value.retry_after_s == 8
+
+
+def test_what_waited_for_a_server_counts_until_it_is_judged_though_the_server_is_back(settings):
+    """A breaker that opens and closes lets no more in than may wait."""
+    settings.MAX_QUEUE_DEPTH = 1
+    stuck("cpp")
+
+    waiting.admit("graded", "python")
+    with pytest.raises(waiting.QueueFull):
+        waiting.admit("graded", "cpp")
+
+
 # --- Leaving it -------------------------------------------------------------------------------------------------
 
 
@@ -211,7 +297,7 @@ def test_what_is_cancelled_while_it_waits_ends_at_once_and_is_never_judged(work)
     submission.refresh_from_db()
     assert cancelled == submission
     assert (submission.status, submission.reason, submission.attempt) == ("error", "cancelled", 0)
-    assert submission.message == "Cancelled before it was judged."
+    assert submission.message == "Cancelled while it waited to be judged."
     assert [event.payload["final"] for event in submission.events.all()] == [False, True]
     assert lifecycle.cancel(submission) is None
 
@@ -320,6 +406,27 @@ def connection_count() -> int:
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()")
         return cursor.fetchone()[0]
+
+
+def test_only_so_many_wait_for_an_end_and_the_others_go_on_at_once(settings):
+    """Each of them has a thread."""
+    settings.SYNC_WAIT_MAX_S = 1
+    submission = submit()
+
+    def wait(number: int) -> float:
+        started = time.monotonic()
+        try:
+            assert waiting.await_end(submission) is None
+        finally:
+            connection.close()
+        return time.monotonic() - started
+
+    with ThreadPoolExecutor(40) as threads:
+        times = sorted(threads.map(wait, range(waiting.SYNC_WAITERS + 5)))
+
+    assert [one >= 1 for one in times] == [False] * 5 + [True] * waiting.SYNC_WAITERS
+    assert times[4] < 0.5
+    assert wait(0) >= 1  # they have left
 
 
 def test_the_end_is_told_soon_after_it_came(backends, settings):

@@ -23,7 +23,6 @@ from submissions.connections import redis_client
 from submissions.models import Submission
 from tests import environment
 from tests.conftest import ROOT
-from tests.dripping import DrippingJudge0
 from tests.factories import make_question, make_user
 from tests.fakes import FakeJudge0, printed
 
@@ -37,9 +36,11 @@ def start_worker() -> Iterator[Callable[..., "subprocess.Popen[str]"]]:
     """Starts workers on this test's database; whatever became of them, none outlives the test."""
     started: list[subprocess.Popen[str]] = []
 
-    def start(concurrency: int = 2, **more: str) -> "subprocess.Popen[str]":
+    def start(
+        concurrency: int = 2, program: tuple[str, ...] = ("manage.py",), **more: str
+    ) -> "subprocess.Popen[str]":
         worker = subprocess.Popen(
-            [sys.executable, "-u", "manage.py", "judge_worker", "--concurrency", str(concurrency)],
+            [sys.executable, "-u", *program, "judge_worker", "--concurrency", str(concurrency)],
             cwd=ROOT,
             env={**os.environ, "DATABASE_URL": f"sqlite:///{connection.settings_dict['NAME']}", **more},
             stderr=subprocess.PIPE,
@@ -145,19 +146,26 @@ def test_what_is_given_back_in_the_last_second_is_heard_of_at_once(start_worker)
 
 
 def test_what_a_killed_worker_was_judging_is_judged_once_by_another_one(start_worker):
-    """S1.5: kill −9 in the middle of a job. (The lease is run out by hand; tests/chaos waits for it.)"""
+    """S1.5: kill −9 in the middle of a job; the other worker was there all the time, and still is in the end.
+
+    (The lease is run out by hand; tests/chaos waits for it.)
+    """
     with slow(long_s=4) as judge0:
-        worker = start_worker(JUDGE0_URLS=judge0.url)
+        workers = {worker.pid: worker for worker in (start_worker(JUDGE0_URLS=judge0.url) for _ in range(2))}
         submission = submit(LONG)
         await_status("running", submission)
-        await_(lambda: judge0.runs)
-        worker.kill()
-        worker.wait()
-        start_worker(JUDGE0_URLS=judge0.url)
+        await_(submission.placements.exists)
+        await_(lambda: [one.pid for one in listed() if one.get_state() == "busy"])
+        (judging_it,) = [one.pid for one in listed() if one.get_state() == "busy"]
+        killed = workers.pop(judging_it)
+        killed.kill()
+        killed.wait()
         Submission.objects.filter(pk=submission.pk).update(overdue_at=Now())
 
         await_status("done", submission)
 
+        (other,) = workers.values()
+        assert other.poll() is None
         assert (submission.attempt, submission.interruptions, final_events(submission)) == (2, 1, 1)
         assert [source for source, _ in judge0.runs] == [LONG]
 
@@ -183,16 +191,34 @@ def test_told_to_stop_while_it_has_nothing_to_do_it_ends_at_once(start_worker):
     assert worker.wait(5) == 0
 
 
+HANGS = """
+import base64, http.client, os, sys, time
+from django.core.management import execute_from_command_line
+
+send = http.client.HTTPConnection.send
+
+def send_or_hang(self, data):
+    if base64.b64encode(b"# hangs") in data:
+        time.sleep(3600)
+    send(self, data)
+
+http.client.HTTPConnection.send = send_or_hang
+os.environ["DJANGO_SETTINGS_MODULE"] = "judgeplatform.settings"
+execute_from_command_line(["manage.py", *sys.argv[1:]])
+"""
+"""A worker on a machine whose network never comes back from sending one certain program, whatever the time-out."""
+
+
 def test_a_judging_that_hangs_ends_the_worker_once_the_others_are_done(start_worker):
-    """Its backend sends its answer byte by byte, for ever, which no time-out ends; another worker judges it."""
+    """Another one judges it, and that it hung is counted."""
     brief = {
-        "JUDGE0_CONNECT_TIMEOUT_S": "0.5",
-        "JUDGE0_READ_TIMEOUT_S": "0.5",
+        "JUDGE0_CONNECT_TIMEOUT_S": "0.2",
+        "JUDGE0_READ_TIMEOUT_S": "0.3",
         "JUDGE0_RETRIES": "0",
         "JUDGE_WATCHDOG_S": "2",
     }
-    with slow(long_s=2) as judge0, DrippingJudge0(judge0.url, for_whom=b"# hangs") as dripping:
-        worker = start_worker(JUDGE0_URLS=dripping.url, **brief)
+    with slow(long_s=2) as judge0:
+        worker = start_worker(program=("-c", HANGS), JUDGE0_URLS=judge0.url, **brief)
         hanging = submit(b"# hangs")
         other = submit(LONG)
         await_status("running", hanging)
@@ -206,7 +232,7 @@ def test_a_judging_that_hangs_ends_the_worker_once_the_others_are_done(start_wor
         assert (late.status, late.attempt) == ("queued", 0)
         start_worker(JUDGE0_URLS=judge0.url)
         await_status("done", hanging, late)
-        assert (hanging.attempt, final_events(hanging)) == (2, 1)
+        assert (hanging.attempt, hanging.interruptions, final_events(hanging)) == (2, 1, 1)
 
 
 def test_while_redis_is_away_it_goes_on_and_can_be_stopped(start_worker, tmp_path: Path):
