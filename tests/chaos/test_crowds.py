@@ -47,6 +47,10 @@ class Crowd:
         program = {"question": "sum", "language": "python", "source": source}
         return requests.post(self.url, json=program, headers=self.headers, timeout=30)
 
+    def is_alive(self) -> bool:
+        time.sleep(0.02)
+        return requests.get(f"{self.platform.url}/healthz", timeout=1).status_code == 200
+
     def verdicts(self, answers: list[requests.Response], timeout_s: float) -> list[str]:
         """Of all that were taken, once they are final."""
         deadline = time.monotonic() + timeout_s
@@ -81,6 +85,19 @@ def test_with_redis_gone_fifty_programs_are_taken_and_all_judged_when_it_is_back
     assert [answer.status_code for answer in answers] == [202] * 50
     crowd.start_redis()
     assert crowd.verdicts(answers, timeout_s=120) == ["AC"] * 50
+
+
+def test_twenty_programs_at_once_are_judged_and_the_web_answers_all_the_time(crowd):
+    """S2.40. (How soon is measured by benchmarks/submit.py; how many runs a server gets at once, in test_fallback.)"""
+    with ThreadPoolExecutor(1) as sampler, ThreadPoolExecutor(1) as people:
+        judged = people.submit(
+            lambda: crowd.verdicts(crowd.submit_at_once(20, RIGHT, threads=20), timeout_s=60)
+        )
+        alive = sampler.submit(lambda: [crowd.is_alive() for _ in iter(judged.done, True)])
+
+        assert judged.result() == ["AC"] * 20
+    assert len(alive.result()) > 10
+    assert all(alive.result())
 
 
 @pytest.mark.timeout(180)

@@ -294,7 +294,7 @@ def test_a_hundred_submissions_at_once_all_end_and_the_server_never_has_more_tha
 ):
     """S1.47"""
     settings.JUDGE0_MAX_INFLIGHT = 10
-    server = fake(takes_s=0.02)
+    server = fake(takes_s=0.02, looks=0)
     backends(server.url)
     most = []
 
@@ -332,3 +332,19 @@ def test_results_are_polled_until_they_are_final(fake, backends, work):
     polls = [at for at, request in server.requests if request.path == "/submissions/batch"]
     assert all(later - earlier <= 2 for earlier, later in itertools.pairwise(polls))
     assert len(polls) > 3
+
+
+def test_ten_that_wait_are_all_rung_for_again_when_redis_was_flushed(fake, backends, work):
+    """S1.45"""
+    server = fake()
+    backends(server.url)
+    many = [submit() for _ in range(10)]
+    redis_client().flushall()
+    recovery.sweep()
+    assert redis_client().llen("rq:queue:default") == 0, "their patience is not over yet"
+
+    make_overdue()
+    assert recovery.sweep() == 10
+
+    assert redis_client().llen("rq:queue:default") == 10
+    assert {judged(one, work).verdict for one in many} == {"AC"}

@@ -134,14 +134,14 @@ def test_a_judging_to_its_end_is_measured(engine, work):
 def test_a_worker_that_says_nothing_more_does_not_count(monkeypatch):
     waiting.note_service("default", 1)
     waiting.announce("alive", "default", 1)
-    monkeypatch.setattr(waiting, "ANNOUNCED_S", 1)
+    monkeypatch.setattr(waiting, "ANNOUNCED_S", 2)  # in whole seconds of Redis's clock
     waiting.announce("gone", "default", 1)
     queued()
     second = queued()
     assert waiting.place(second).estimated_wait_s == 1
 
-    time.sleep(1.1)
-    assert waiting.place(second).estimated_wait_s is None  # the key had one second, too
+    time.sleep(2.1)
+    assert waiting.place(second).estimated_wait_s is None  # the key had two seconds, too
     monkeypatch.undo()
     waiting.announce("alive", "default", 1)
 
