@@ -12,7 +12,7 @@ was written. All times are the database's, so that workers' clocks do not matter
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -21,7 +21,7 @@ from uuid import UUID, uuid4
 from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q
-from django.db.models.functions import Coalesce, Greatest, Now
+from django.db.models.functions import Coalesce, Now
 
 from accounts import limits
 from accounts.models import User
@@ -78,13 +78,18 @@ class Fenced(Exception):
 
 @dataclass(frozen=True)
 class Claim:
-    """The right to write about one submission, as long as `attempt` is the row's."""
+    """The right to write about one submission, as long as `attempt` is the row's.
+
+    `row` is the submission as its events tell it. As long as the claim holds nobody else changes what they tell, so
+    it is kept up to date here instead of being read again after each step.
+    """
 
     submission_id: UUID
     attempt: int
     kind: str
     lane: str
     interruptions: int
+    row: Submission = field(compare=False, repr=False)
 
 
 def create(
@@ -141,7 +146,10 @@ def claim(submission: Submission, *, revision: str, cases_total: int) -> Claim |
         if is_outdated:
             CaseResult.objects.filter(submission=submission).delete()
             Placement.objects.filter(submission=submission).update(role=FORGOTTEN)
-    return Claim(claimed.pk, claimed.attempt, claimed.kind, claimed.lane, submission.interruptions)
+    claimed.question = submission.question
+    return Claim(
+        claimed.pk, claimed.attempt, claimed.kind, claimed.lane, submission.interruptions, row=claimed
+    )
 
 
 def renew(claims: Collection[Claim]) -> set[Claim]:
@@ -196,16 +204,19 @@ def _record_results(
     claim: Claim, cases: Mapping[int, Case], judged: Sequence[Judged], finished: Finished | None
 ) -> None:
     """How cases went, in this order, and the end if it is known by then."""
-    changes = _case_changes(claim, judged) | _final_changes(finished)
-    count = len(judged) + (finished is not None)
-    if not _rows(claim).update(seq=F("seq") + count, **changes):
+    seq = claim.row.seq + len(judged) + (finished is not None)
+    changes = {"seq": seq} | _case_changes(claim, judged) | _final_changes(finished)
+    if not _rows(claim).update(**changes):
         raise Fenced
-    told = Submission.objects.select_related("question").only(*TOLD, "question__explain_hidden")
-    submission = told.get(pk=claim.submission_id)
+    for name in TOLD:
+        if (
+            name in changes and name != "finished_at"
+        ):  # a moment of the database's clock, which no event tells
+            setattr(claim.row, name, changes[name])
     results = CaseResult.objects.bulk_create(
-        CaseResult(submission=submission, **_case_fields(claim, cases[step.index], step)) for step in judged
+        CaseResult(submission=claim.row, **_case_fields(claim, cases[step.index], step)) for step in judged
     )
-    events.record_results(submission, results)
+    events.record_results(claim.row, results)
 
 
 def fail(claim: Claim, *, code: str, message: str) -> None:
@@ -403,16 +414,17 @@ def _case_changes(claim: Claim, judged: Sequence[Judged]) -> dict[str, Any]:
     """That cases were decided also shows that a backend works."""
     if not judged:
         return {}
+    row = claim.row
     changes: dict[str, Any] = {
-        "cases_judged": F("cases_judged") + len(judged),
-        "cases_passed": F("cases_passed") + sum(step.verdict is Verdict.AC for step in judged),
+        "cases_judged": row.cases_judged + len(judged),
+        "cases_passed": row.cases_passed + sum(step.verdict is Verdict.AC for step in judged),
         "unavailable_since": None,
     }
     runs = [step.run for step in judged if step.run is not None]
     if not runs:
         return changes
-    changes["time_ms"] = Greatest(Coalesce("time_ms", 0), max(run.time_ms for run in runs))
-    changes["memory_kib"] = Greatest(Coalesce("memory_kib", 0), max(run.memory_kib for run in runs))
+    changes["time_ms"] = max(row.time_ms or 0, *(run.time_ms for run in runs))
+    changes["memory_kib"] = max(row.memory_kib or 0, *(run.memory_kib for run in runs))
     compile_output = next((run.compile_output for run in runs if run.compile_output), b"")
     if compile_output and claim.kind != Submission.Kind.RUN:
         changes["compile_output"] = disclosure.text(compile_output)
