@@ -17,6 +17,7 @@ from submissions.connections import pool, redis_client
 from submissions.models import Submission
 from tests.factories import make_author, make_question, make_user, service_user
 from tests.fakes import FakeJudge0
+from tests.liar import LyingEngine
 from tests.truth import Wavering, honest, lying
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -85,6 +86,20 @@ def test_a_lying_server_is_out_of_service_before_the_first_submission_ever_is_ju
     assert (submission.status, submission.verdict) == ("done", "AC")
     assert used(submission) == {other.url}
     assert SUM.encode() not in sources(liar)
+
+
+def test_of_two_engines_with_different_answers_the_lying_one_gets_no_learners_program(engine, backends, work):
+    """Real engines; also without any visit before."""
+    with LyingEngine(engine) as liar:
+        backends(liar.url, engine)
+
+        submission = submitted(work)
+
+        assert (submission.status, submission.verdict) == ("done", "AC")
+        assert used(submission) == {engine}
+        assert liar.sources, "it was probed"
+        assert SUM.encode() not in liar.sources
+        assert standings(statuses()[0])["python"] == "bad"
 
 
 def test_a_server_that_begins_to_lie_is_out_of_service_before_the_next_submission_and_comes_back(
