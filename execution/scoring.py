@@ -44,6 +44,11 @@ def score(scoring: Scoring, *, verdict: Verdict, points: Decimal, out_of: Decima
             return _two_places(scoring.verdict_points.get(verdict, NOTHING))
 
 
+def so_far(points: Decimal, out_of: Decimal) -> Decimal | None:
+    """What the points of the cases that are judged are worth, by whatever mode the end is scored."""
+    return _share(points, out_of) if out_of else None
+
+
 def _share(points: Decimal, out_of: Decimal) -> Decimal:
     if points == out_of:
         return FULL

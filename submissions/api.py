@@ -19,11 +19,19 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.models import User
+from accounts.scopes import Scope
 from execution.errors import NoBackend
 from submissions import disclosure, events, intake, lifecycle, waiting
 from submissions.connections import pool
 from submissions.models import Submission, SubmissionQuerySet
-from submissions.serializers import EventsQuery, ListQuery, RunSerializer, SubmitSerializer, WaitQuery
+from submissions.serializers import (
+    EventsQuery,
+    ListQuery,
+    RunSerializer,
+    SubmitSerializer,
+    WaitQuery,
+    run_of,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -58,6 +66,8 @@ def owned(request: Request) -> SubmissionQuerySet:
 
 
 class SubmissionList(APIView):
+    required_scopes = {"GET": Scope.READ, "POST": Scope.SUBMIT}
+
     def get(self, request: Request) -> Response:
         query = ListQuery(data=request.query_params)
         query.is_valid(raise_exception=True)
@@ -67,19 +77,23 @@ class SubmissionList(APIView):
         return paginator.get_paginated_response([disclosure.summary(one) for one in page or []])
 
     def post(self, request: Request) -> Response:
-        program, wait = _validated(SubmitSerializer, request), _wants_to_wait(request)
-        submission = intake.take(Submission.Kind.GRADED, user=_user(request), program=program)
+        sent, wait = _validated(SubmitSerializer, request), _wants_to_wait(request)
+        submission = intake.take(intake.NewSubmission(**sent), user=_user(request), answer=_taken).submission
         # Without a server it may take long; who waits for an answer learns at once where to look.
         is_soon = wait and pool().is_available(submission.language)
         return _answer(submission, "api-submission", wait=is_soon)
 
 
 class SubmissionDetail(APIView):
+    required_scopes = {"GET": Scope.READ}
+
     def get(self, request: Request, pk: UUID) -> Response:
         return Response(disclosure.detail(get_object_or_404(owned(request), pk=pk)))
 
 
 class SubmissionCancel(APIView):
+    required_scopes = {"POST": Scope.SUBMIT}
+
     def post(self, request: Request, pk: UUID) -> Response:
         own = Submission.objects.filter(user=_user(request)).without_texts()
         if lifecycle.cancel(get_object_or_404(own, pk=pk)) is None:
@@ -88,6 +102,8 @@ class SubmissionCancel(APIView):
 
 
 class SubmissionEvents(APIView):
+    required_scopes = {"GET": Scope.READ}
+
     def get(self, request: Request, pk: UUID) -> Response:
         query = EventsQuery(data=request.query_params)
         query.is_valid(raise_exception=True)
@@ -102,13 +118,17 @@ class SubmissionEvents(APIView):
 
 
 class RunList(APIView):
+    required_scopes = {"POST": Scope.SUBMIT}
+
     def post(self, request: Request) -> Response:
-        program, wait = _validated(RunSerializer, request), _wants_to_wait(request)
-        submission = intake.take(Submission.Kind.RUN, user=_user(request), program=program)
+        sent, wait = _validated(RunSerializer, request), _wants_to_wait(request)
+        submission = intake.take(run_of(sent), user=_user(request), answer=_taken).submission
         return _answer(submission, "api-run", wait=wait)
 
 
 class RunDetail(APIView):
+    required_scopes = {"GET": Scope.READ}
+
     def get(self, request: Request, pk: UUID) -> Response:
         runs = owned(request).filter(kind=Submission.Kind.RUN)
         return Response(disclosure.detail(get_object_or_404(runs, pk=pk)))
@@ -128,6 +148,11 @@ def _user(request: Request) -> User:
     """Who asks; the permission class has let nobody else in."""
     assert isinstance(request.user, User)
     return request.user
+
+
+def _taken(submission: Submission) -> dict[str, Any]:
+    """As it is answered with 202; its place in the queue is looked up after that."""
+    return disclosure.summary(submission) | {"queue": None}
 
 
 def _validated(serializer_class: type[Any], request: Request) -> dict[str, Any]:

@@ -16,6 +16,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.permissions import HasScope
+from accounts.scopes import Scope
 from submissions import backends
 from submissions.backends import BackendStatus, Pair, State
 
@@ -34,7 +36,8 @@ class NothingKnown(APIException):
 class BackendList(APIView):
     """In the order in which they are tried."""
 
-    permission_classes = (IsStaffWhoSeeSubmissions,)
+    permission_classes = (IsStaffWhoSeeSubmissions, HasScope)
+    required_scopes = {"GET": Scope.ADMIN}
 
     def get(self, request: Request) -> Response:
         try:

@@ -5,7 +5,7 @@ difference. Never input, answer, output, the checker's words, stderr, exit code 
 input into any of them.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from django.urls import reverse
 from execution.types import VERDICT_NAMES, Verdict
 from questions.models import Blob, TestCase
 from submissions import ephemeral, waiting
+from submissions.ephemeral import OwnCase
 from submissions.models import CaseResult, Submission
 
 TEXT_CAP = 64 * 1024
@@ -55,6 +56,7 @@ def summary(submission: Submission) -> dict[str, Any]:
         "started_at": submission.started_at,
         "finished_at": submission.finished_at,
         "source_bytes": submission.source_bytes,
+        "metadata": submission.metadata,
         "url": reverse("submission", args=[submission.pk]),
     }
 
@@ -68,9 +70,9 @@ def queue(submission: Submission) -> dict[str, Any] | None:
 
 def detail(submission: Submission) -> dict[str, Any]:
     """All that its owner may see. A run's code and texts are null and missing once they have expired."""
-    source, compile_output, own_input, texts = _texts(submission)
+    source, compile_output, own_cases, texts = _texts(submission)
     case_results = list(submission.case_results.all())
-    data = _PublicData.of(submission, case_results, own_input)
+    data = _PublicData.of(submission, case_results, own_cases)
     results = []
     for result in case_results:
         shown = case(result, submission)
@@ -106,15 +108,15 @@ def case(result: CaseResult, submission: Submission) -> dict[str, Any]:
 
 def _texts(
     submission: Submission,
-) -> tuple[str | None, str, bytes | None, dict[int, ephemeral.CaseTexts]]:
-    """Source, compiler output; of a run also its own input and the texts of its cases, if they are still kept."""
+) -> tuple[str | None, str, Sequence[OwnCase], dict[int, ephemeral.CaseTexts]]:
+    """Source, compiler output; of a run also its own cases and the texts of all, if they are still kept."""
     if submission.kind != Submission.Kind.RUN:
-        return submission.source, submission.compile_output, None, {}
+        return submission.source, submission.compile_output, (), {}
     kept = ephemeral.load(submission.pk)
     if kept is None:
-        return None, "", None, {}
+        return None, "", (), {}
     cases = ephemeral.load_cases(submission.pk)
-    return kept.source.decode(), text(kept.compile_output), kept.input, cases
+    return kept.source.decode(), text(kept.compile_output), kept.trial.cases, cases
 
 
 def _stored_texts(result: CaseResult) -> ephemeral.CaseTexts:
@@ -123,24 +125,26 @@ def _stored_texts(result: CaseResult) -> ephemeral.CaseTexts:
 
 @dataclass(frozen=True)
 class _PublicData:
-    """Inputs and answers that may be shown: those of cases that are public now, and a run's own input.
+    """Inputs and answers that may be shown: those of cases that are public now, and a run's own ones.
 
-    `notes` has the (input, answer) hashes of the public cases, `beginnings` what is shown of each hash's bytes.
+    `notes` has the (input, answer) hashes of the public cases, `beginnings` what is shown of each hash's bytes. A
+    run's own cases come after all others, by their indexes.
     """
 
     notes: Mapping[tuple[str, str], str]
     beginnings: Mapping[str, bytes]
-    own_input: bytes
+    own_cases: Mapping[int, OwnCase]
 
     @classmethod
     def of(
-        cls, submission: Submission, results: Iterable[CaseResult], own_input: bytes | None
+        cls, submission: Submission, results: Iterable[CaseResult], own_cases: Sequence[OwnCase]
     ) -> "_PublicData":
         public_now = TestCase.objects.public().filter(question=submission.question_id)
         notes = {(case.input_id, case.answer_id): case.note for case in public_now}
         judged = {(result.input_sha256, result.answer_sha256) for result in results if result.public}
         shown = {sha256 for key in judged & notes.keys() for sha256 in key}
-        return cls(notes, Blob.objects.beginnings(shown, TEXT_CAP), own_input or b"")
+        first_own = submission.cases_total - len(own_cases) + 1
+        return cls(notes, Blob.objects.beginnings(shown, TEXT_CAP), dict(enumerate(own_cases, first_own)))
 
     def is_shown(self, result: CaseResult) -> bool:
         return self.is_own(result) or (result.input_sha256, result.answer_sha256) in self.notes
@@ -151,12 +155,7 @@ class _PublicData:
 
 def _public_part(result: CaseResult, kept: ephemeral.CaseTexts, data: _PublicData) -> dict[str, Any]:
     """Texts of a case that was public when it was judged, and is so now."""
-    is_own = data.is_own(result)
-    return {
-        "own_input": is_own,
-        "note": data.notes.get((result.input_sha256, result.answer_sha256), ""),
-        "input": text(data.own_input if is_own else data.beginnings[result.input_sha256]),
-        "answer": None if is_own else text(data.beginnings[result.answer_sha256]),
+    return _given(result, data) | {
         "output": text(kept.output),
         "stderr": text(kept.stderr),
         "difference_message": kept.difference_message,
@@ -164,6 +163,20 @@ def _public_part(result: CaseResult, kept: ephemeral.CaseTexts, data: _PublicDat
         "signal": result.signal,
         "truncated": result.truncated,
     }
+
+
+def _given(result: CaseResult, data: _PublicData) -> dict[str, Any]:
+    """What the program was given, and what was expected of it."""
+    if not data.is_own(result):
+        return {
+            "own_input": False,
+            "note": data.notes[result.input_sha256, result.answer_sha256],
+            "input": text(data.beginnings[result.input_sha256]),
+            "answer": text(data.beginnings[result.answer_sha256]),
+        }
+    own = data.own_cases.get(result.index, OwnCase(b""))  # one without any is run on an empty input
+    answer = None if own.answer is None else text(own.answer)
+    return {"own_input": True, "note": own.note, "input": text(own.input), "answer": answer}
 
 
 def text(data: bytes) -> str:

@@ -1,26 +1,45 @@
 """What a run keeps: code, input, output. In Redis only, under one time to live; nothing of it reaches the database.
 
-run:<id>   hash  source, input?, compile_output?, case:<index> → JSON of CaseTexts, attempt (the last to add something)
+run:<id>   hash  source, trial → JSON of Trial, compile_output?, case:<index> → JSON of CaseTexts, attempt (the last
+                 to add something)
 """
 
 import base64
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 
+from execution.types import Checker, CheckerKind, RunPolicy, ScoringMode
 from submissions.connections import redis_client
 
 
 @dataclass(frozen=True)
-class RunTexts:
-    """`input` is the learner's own; None when the run has none."""
+class OwnCase:
+    """A case that came with the run. Without an answer nothing is compared, and it has no points."""
 
+    input: bytes
+    answer: bytes | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What a run is tried on besides its question's public cases, and by which rules where it has no question."""
+
+    cases: tuple[OwnCase, ...] = ()
+    checker: Checker = field(default_factory=Checker)
+    policy: RunPolicy = RunPolicy.RUN_ALL
+    scoring: ScoringMode = ScoringMode.WEIGHTED
+
+
+@dataclass(frozen=True)
+class RunTexts:
     source: bytes
-    input: bytes | None
+    trial: Trial
     compile_output: bytes
 
 
@@ -31,8 +50,8 @@ class CaseTexts:
     difference_message: str
 
 
-def store(run_id: UUID, *, source: bytes, input: bytes | None) -> None:
-    fields: dict[Any, Any] = {"source": source} if input is None else {"source": source, "input": input}
+def store(run_id: UUID, *, source: bytes, trial: Trial) -> None:
+    fields: dict[Any, Any] = {"source": source, "trial": _trial_as_json(trial)}
     with redis_client().pipeline() as pipe:
         pipe.hset(_key(run_id), mapping=fields)
         pipe.expire(_key(run_id), settings.EXECUTION_TTL_S)
@@ -41,9 +60,14 @@ def store(run_id: UUID, *, source: bytes, input: bytes | None) -> None:
 
 def load(run_id: UUID) -> RunTexts | None:
     """None once it has expired."""
-    values: list[Any] = redis_client().hmget(_key(run_id), ["source", "input", "compile_output"])
-    source, own, compiled = values
-    return None if source is None else RunTexts(source, own, compiled or b"")
+    values: list[Any] = redis_client().hmget(_key(run_id), ["source", "trial", "compile_output"])
+    source, trial, compiled = values
+    return None if source is None else RunTexts(source, _trial(trial), compiled or b"")
+
+
+def forget(run_id: UUID) -> None:
+    """Of a run that did not come to be; it would expire by itself."""
+    redis_client().delete(_key(run_id))
 
 
 def add(run_id: UUID, attempt: int, *, compile_output: bytes, cases: Mapping[int, CaseTexts]) -> None:
@@ -79,6 +103,34 @@ def _case_texts(value: bytes) -> CaseTexts:
     return CaseTexts(
         base64.b64decode(fields["output"]), base64.b64decode(fields["stderr"]), fields["difference_message"]
     )
+
+
+def _trial_as_json(trial: Trial) -> str:
+    value = {
+        "cases": [[_encoded(one.input), _encoded(one.answer), one.note] for one in trial.cases],
+        "checker": [trial.checker.kind, trial.checker.absolute, trial.checker.relative],
+        "policy": trial.policy,
+        "scoring": trial.scoring,
+    }
+    return json.dumps(value)
+
+
+def _trial(value: bytes) -> Trial:
+    fields = json.loads(value)
+    kind, absolute, relative = fields["checker"]
+    return Trial(
+        tuple(
+            OwnCase(base64.b64decode(given), None if answer is None else base64.b64decode(answer), note)
+            for given, answer, note in fields["cases"]
+        ),
+        Checker(CheckerKind(kind), absolute, relative),
+        RunPolicy(fields["policy"]),
+        ScoringMode(fields["scoring"]),
+    )
+
+
+def _encoded(data: bytes | None) -> str | None:
+    return None if data is None else base64.b64encode(data).decode()
 
 
 # A field added after the key expired would make a key that never does.

@@ -8,6 +8,7 @@ import logging
 import threading
 from collections.abc import Sequence
 from copy import copy
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +16,7 @@ import redis
 from channels.layers import get_channel_layer
 from django.db import transaction
 
+from execution import scoring
 from execution.types import Verdict
 from submissions import disclosure
 from submissions.models import CaseResult, Event, Submission
@@ -32,15 +34,20 @@ def record_status(submission: Submission) -> None:
     _record(submission, [("status", disclosure.state(submission))])
 
 
-def record_results(submission: Submission, results: Sequence[CaseResult]) -> None:
-    """An event for each case, and one for the end where that came with them; `submission` is the row after all."""
+def record_results(submission: Submission, results: Sequence[CaseResult], out_of: Decimal) -> None:
+    """An event for each case, and one for the end where that came with them; `submission` is the row after all.
+
+    `out_of` are the points of all its cases.
+    """
     end = [("status", disclosure.state(submission))] if submission.is_final else []
     before = copy(submission)
     if submission.is_final:
-        before.status, before.verdict, before.score, before.reason = Submission.Status.RUNNING, None, None, ""
+        before.status, before.verdict, before.reason = Submission.Status.RUNNING, None, ""
     payloads = []
     for result in reversed(results):
+        before.score = scoring.so_far(before.earned, out_of)
         payloads.append(("case", disclosure.state(before) | {"case": disclosure.case(result, submission)}))
+        before.earned -= result.earned
         before.cases_judged -= 1
         before.cases_passed -= result.verdict == Verdict.AC
     _record(submission, [*payloads[::-1], *end])

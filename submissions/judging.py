@@ -4,12 +4,14 @@
 same. What it may lose at any line is an attempt, never the submission.
 """
 
+import itertools
 import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from uuid import uuid4
+from typing import Any
+from uuid import UUID
 
 import redis
 from django.conf import settings
@@ -35,6 +37,7 @@ from execution.types import (
 from questions.models import Blob, Question
 from submissions import ephemeral, lifecycle, waiting
 from submissions.connections import pool, queue, rest_connection
+from submissions.ephemeral import OwnCase
 from submissions.leases import Lease, held, let_go
 from submissions.models import CaseResult, Placement, Submission
 
@@ -57,32 +60,42 @@ def submit(
     language: Language,
     source: str,
     kind: str = Submission.Kind.GRADED,
+    metadata: dict[str, Any] | None = None,
 ) -> Submission:
     """Take a program for judging against all cases of the question. It is safe once this returns."""
     with transaction.atomic():
         submission = lifecycle.create(
-            kind=kind, user=user, question=question, language=language.slug, source=source
+            kind=kind,
+            user=user,
+            question=question,
+            language=language.slug,
+            source=source,
+            source_bytes=len(source.encode()),
+            metadata=metadata,
         )
         transaction.on_commit(lambda: enqueue(submission), robust=True)
     return submission
 
 
 def run(
-    *, user: User, question: Question | None, language: Language, source: str, input: str | None
+    pk: UUID,
+    *,
+    user: User,
+    question: Question | None,
+    language: Language,
+    source_bytes: int,
+    metadata: dict[str, Any] | None = None,
 ) -> Submission:
-    """Try a program on the question's public cases and on one's own `input`; never counted, soon forgotten."""
-    run_id = uuid4()
-    # Before the row: a worker must never find that without its code. Should the row not come to be, it expires.
-    ephemeral.store(run_id, source=source.encode(), input=None if input is None else input.encode())
+    """Try the program that `ephemeral` keeps as `pk`; it is never counted, and soon forgotten."""
     with transaction.atomic():
         submission = lifecycle.create(
-            pk=run_id,
+            pk=pk,
             kind=Submission.Kind.RUN,
             user=user,
             question=question,
             language=language.slug,
-            source=source,
-            keep_source=False,
+            source_bytes=source_bytes,
+            metadata=metadata,
         )
         transaction.on_commit(lambda: enqueue(submission), robust=True)
     return submission
@@ -194,22 +207,29 @@ def _prepare_run(submission: Submission) -> Work | None:
     kept = ephemeral.load(submission.pk)
     if kept is None:
         return None
-    question = submission.question
+    question, trial = submission.question, kept.trial
     public_cases = question.testcases.public().values_for_judging() if question else []
-    cases: list[Case] = [*public_cases]
-    if kept.input is not None or not cases:
-        own_input = kept.input or b""
-        cases.append(
-            Case(len(cases) + 1, lambda: own_input, None, points=Decimal(0), public=True, group=OWN_INPUT)
-        )
+    own = trial.cases or (() if public_cases else (OwnCase(b""),))
     return Work(
         program=Program(submission.language, kept.source),
-        cases=cases,
+        cases=[*public_cases, *map(_own_case, itertools.count(len(public_cases) + 1), own)],
         limits=question.judging_limits() if question else run_limits(),
-        checker=question.judging_checker() if question else Checker(),
-        policy=RunPolicy.RUN_ALL,
-        scoring=Scoring(),
+        checker=question.judging_checker() if question else trial.checker,
+        policy=trial.policy,
+        scoring=Scoring(trial.scoring),
         revision=question.revision(public_cases) if question else "",
+    )
+
+
+def _own_case(index: int, own: OwnCase) -> Case:
+    answer = own.answer
+    return Case(
+        index,
+        lambda: own.input,
+        None if answer is None else lambda: answer,
+        points=Decimal(0 if answer is None else 1),
+        public=True,
+        group=OWN_INPUT,
     )
 
 

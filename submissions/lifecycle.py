@@ -25,6 +25,7 @@ from django.db.models.functions import Coalesce, Now
 
 from accounts import limits
 from accounts.models import User
+from execution import scoring
 from execution.types import Case, Finished, Judged, Step, Submitted, Verdict
 from questions.models import Question, StoredCase
 from submissions import disclosure, ephemeral, events
@@ -42,6 +43,8 @@ CANCELLED = "cancelled"  # the one code of an error that is nobody's fault
 LIMITED: dict[str, str] = {Submission.Kind.GRADED: "submit", Submission.Kind.RUN: "run"}
 """The limit that each kind counts for."""
 NOTHING_FOUND: dict[str, Any] = {
+    "score": None,
+    "earned": Decimal(0),
     "cases_judged": 0,
     "cases_passed": 0,
     "time_ms": None,
@@ -62,6 +65,7 @@ TOLD = (
     "cases_total",
     "cases_judged",
     "cases_passed",
+    "earned",
     "time_ms",
     "memory_kib",
     "created_at",
@@ -98,11 +102,12 @@ def create(
     user: User,
     question: Question | None,
     language: str,
-    source: str,
-    keep_source: bool = True,
+    source_bytes: int,
+    source: str = "",
     pk: UUID | None = None,
+    metadata: dict[str, Any] | None = None,
 ) -> Submission:
-    """A queued row with its first event. The caller enqueues it after commit."""
+    """A queued row with its first event; `source` is empty for a run. The caller enqueues it after commit."""
     with transaction.atomic():
         submission = Submission(
             pk=pk or uuid4(),
@@ -110,12 +115,13 @@ def create(
             user=user,
             question=question,
             language=language,
-            source=source if keep_source else "",
-            source_bytes=len(source.encode()),
+            source=source,
+            source_bytes=source_bytes,
+            metadata=metadata,
             overdue_at=Now() + PATIENCE,
         )
         submission.save(force_insert=True)
-        submission.refresh_from_db(fields=["created_at", "overdue_at"])
+        submission.overdue_at = None  # the database's; nobody who creates one asks for it
         events.record_status(submission)
     return submission
 
@@ -205,7 +211,8 @@ def _record_results(
 ) -> None:
     """How cases went, in this order, and the end if it is known by then."""
     seq = claim.row.seq + len(judged) + (finished is not None)
-    changes = {"seq": seq} | _case_changes(claim, judged) | _final_changes(finished)
+    out_of = scoring.obtainable(cases.values())
+    changes = {"seq": seq} | _case_changes(claim, judged, out_of) | _final_changes(finished)
     if not _rows(claim).update(**changes):
         raise Fenced
     for name in TOLD:
@@ -216,7 +223,7 @@ def _record_results(
     results = CaseResult.objects.bulk_create(
         CaseResult(submission=claim.row, **_case_fields(claim, cases[step.index], step)) for step in judged
     )
-    events.record_results(claim.row, results)
+    events.record_results(claim.row, results, out_of)
 
 
 def fail(claim: Claim, *, code: str, message: str) -> None:
@@ -361,6 +368,7 @@ def _error(pk: UUID, rows: SubmissionQuerySet, code: str, message: str) -> Submi
             status=Status.ERROR,
             reason=code,
             message=message[:300],
+            score=None,
             overdue_at=None,
             finished_at=Now(),
         )
@@ -410,12 +418,15 @@ def _final_changes(finished: Finished | None) -> dict[str, Any]:
     }
 
 
-def _case_changes(claim: Claim, judged: Sequence[Judged]) -> dict[str, Any]:
+def _case_changes(claim: Claim, judged: Sequence[Judged], out_of: Decimal) -> dict[str, Any]:
     """That cases were decided also shows that a backend works."""
     if not judged:
         return {}
     row = claim.row
+    earned = row.earned + sum((step.points for step in judged), Decimal(0))
     changes: dict[str, Any] = {
+        "earned": earned,
+        "score": scoring.so_far(earned, out_of),
         "cases_judged": row.cases_judged + len(judged),
         "cases_passed": row.cases_passed + sum(step.verdict is Verdict.AC for step in judged),
         "unavailable_since": None,

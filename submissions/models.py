@@ -4,6 +4,8 @@ The row is the truth; the queue is a doorbell; events are hints. Only `lifecycle
 """
 
 import uuid
+from datetime import timedelta
+from decimal import Decimal
 from typing import Self
 
 from django.conf import settings
@@ -45,6 +47,12 @@ class SubmissionQuerySet(models.QuerySet["Submission"]):
 
     def awaiting_backend(self, language: str) -> Self:
         return self.filter(unavailable_since__isnull=False, language=language)
+
+    def kept(self) -> Self:
+        """Without runs that have outlived their time: whatever is left of one, it can no longer be asked for."""
+        return self.exclude(
+            kind=Submission.Kind.RUN, created_at__lte=Now() - timedelta(seconds=settings.EXECUTION_TTL_S)
+        )
 
     def without_texts(self) -> Self:
         """With their questions; programs and statements are large, and seldom what is asked for."""
@@ -113,7 +121,10 @@ class Submission(models.Model):
         max_digits=6,
         decimal_places=2,
         null=True,
-        help_text="0–100; empty where no case has points.",
+        help_text="0–100, of the points of all cases; while it is judged, as far as it is. Empty without points.",
+    )
+    earned = models.DecimalField(
+        max_digits=10, decimal_places=2, default=Decimal(0), help_text="Points, as far as it is judged."
     )
     reason = models.CharField(
         max_length=40, blank=True, help_text="Code of an error, or what explains a verdict."
@@ -145,6 +156,7 @@ class Submission(models.Model):
     )
     applied_at = models.DateTimeField(null=True, help_text="When a rejudge was applied.")
 
+    metadata = models.JSONField(null=True, blank=True, help_text="What the client sent with it, for itself.")
     created_at = models.DateTimeField(db_default=Now())
     started_at = models.DateTimeField(null=True, help_text="First claim; empty before.")
     finished_at = models.DateTimeField(null=True, help_text="Empty until final.")
@@ -223,6 +235,59 @@ class Submission(models.Model):
         if self.status == self.Status.DONE:
             return "passed" if self.verdict == Verdict.AC else "failed"
         return None
+
+
+class ExecutionManager(models.Manager["Execution"]):
+    def get_queryset(self) -> models.QuerySet["Execution"]:
+        return super().get_queryset().filter(kind=Submission.Kind.RUN)
+
+
+class Execution(Submission):
+    """A run: the row that the history shows of it; see `ephemeral` for what it keeps for a while."""
+
+    objects = ExecutionManager()  # type: ignore[assignment, misc]  # fewer rows than its model's manager
+
+    class Meta:
+        proxy = True
+
+
+class Receipt(models.Model):
+    """What was answered to the first request with a user's Idempotency-Key; the next ones get the same."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="receipts")
+    key = models.CharField(max_length=255)
+    request_hash = models.CharField(max_length=64, help_text="sha256 of address and body.")
+    submission = models.ForeignKey(Submission, on_delete=models.CASCADE, related_name="receipts")
+    answer = models.JSONField()
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        indexes = [models.Index(fields=["created_at"], name="receipt_age")]
+        constraints = [models.UniqueConstraint(fields=["user", "key"], name="one_receipt_a_key")]
+
+    def __str__(self) -> str:
+        return f"{self.key} of {self.user_id}"
+
+
+class Webhook(models.Model):
+    """Whom to tell, once, that a submission has ended. `next_try_at` is null once nothing is to be tried any more."""
+
+    submission = models.OneToOneField(Submission, on_delete=models.CASCADE, related_name="webhook")
+    url = models.URLField(max_length=2000)
+    attempts = models.PositiveIntegerField(default=0)
+    next_try_at = models.DateTimeField(null=True, db_default=Now())
+    delivered_at = models.DateTimeField(null=True)
+    last_status = models.PositiveIntegerField(null=True, help_text="HTTP status of the last try.")
+    last_error = models.CharField(max_length=200, blank=True)
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["next_try_at"], name="webhook_due", condition=Q(next_try_at__isnull=False)),
+        ]
+
+    def __str__(self) -> str:
+        return f"webhook of {self.submission_id}"
 
 
 class Placement(models.Model):

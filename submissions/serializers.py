@@ -16,6 +16,8 @@ from accounts.models import User
 from execution import languages
 from execution.languages import Language
 from questions.models import Question
+from submissions.ephemeral import OwnCase, Trial
+from submissions.intake import NewRun
 from submissions.models import Submission
 
 
@@ -140,6 +142,14 @@ class RunSerializer(ProgramSerializer):
         if value is not None:
             check_size(value, "input", settings.MAX_RUN_STDIN_BYTES)
         return value
+
+
+def run_of(sent: dict[str, Any]) -> NewRun:
+    """What a RunSerializer has validated."""
+    own = () if sent["input"] is None else (OwnCase(sent["input"].encode()),)
+    return NewRun(
+        language=sent["language"], source=sent["source"], question=sent["question"], trial=Trial(cases=own)
+    )
 
 
 class ListQuery(serializers.Serializer):

@@ -37,7 +37,7 @@ from questions.models import Blob, Question
 from questions.search import QuestionSearch
 from submissions import disclosure, intake, lifecycle, report, waiting
 from submissions.models import Submission
-from submissions.serializers import RunSerializer, SubmitSerializer, TooLarge
+from submissions.serializers import RunSerializer, SubmitSerializer, TooLarge, run_of
 
 logger = logging.getLogger(__name__)
 
@@ -122,8 +122,9 @@ def _send(request: HttpRequest, user: User, question: Question) -> HttpResponse:
     draft = Draft(language, source, own_input, is_given=True)
     try:
         serializer.is_valid(raise_exception=True)
-        kind = Submission.Kind.RUN if action == "run" else Submission.Kind.GRADED
-        submission = intake.take(kind, user=user, program=serializer.validated_data)
+        given = serializer.validated_data
+        new = run_of(given) if action == "run" else intake.NewSubmission(**given)
+        submission = intake.take(new, user=user, answer=disclosure.summary).submission
     except ValidationError as error:
         return _refused(request, question, draft, 400, _by_field(error))
     except TooLarge as error:
