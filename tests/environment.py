@@ -73,7 +73,10 @@ def _stop(process: "subprocess.Popen[bytes]") -> None:
 
 
 def _wants_postgres() -> bool:
-    return "--database=postgres" in sys.argv
+    """Also asked in the processes among which pytest-xdist shares out the tests: they inherit the environment only."""
+    if "--database=postgres" in sys.argv:
+        os.environ["TESTS_DATABASE"] = "postgres"
+    return os.environ.get("TESTS_DATABASE") == "postgres"
 
 
 atexit.register(shutil.rmtree, SCRATCH, ignore_errors=True)
