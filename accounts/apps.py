@@ -10,6 +10,8 @@ class AccountsConfig(AppConfig):
     name = "accounts"
 
     def ready(self) -> None:
+        from accounts import checks  # noqa: F401 (importing them registers them)
+
         # After each app's migration, and after Django's own receiver has made that app's permissions.
         post_migrate.connect(grant_to_authors, dispatch_uid="accounts.authors")
 

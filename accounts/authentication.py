@@ -1,37 +1,40 @@
-"""Credentials of machines: the service key in the header `X-Code-Exec-Key`."""
+"""How requests to the API say who they are: by keys and tokens in headers, else by a session with CSRF protection.
 
-import hmac
+Whatever a view finds as `request.auth` is a Credential. The first class says how to ask for one, so that 401 stays 401.
+"""
 
-from django.conf import settings
-from rest_framework import authentication
-from rest_framework.exceptions import AuthenticationFailed
+from rest_framework import authentication, status
+from rest_framework.exceptions import APIException, AuthenticationFailed
 from rest_framework.request import Request
 
-from accounts import credentials, scopes
-from accounts.credentials import Credential
-from accounts.models import CODE_EXEC, User
+from accounts import credentials, tokens
+from accounts.credentials import CannotVerify, Credential, InvalidCredential
+from accounts.models import User
 
 
-class CodeExecKeyAuthentication(authentication.BaseAuthentication):
-    """A key of CODE_EXEC_KEY acts as the service user `code-exec`; any other key is refused with 401."""
+class Unavailable(APIException):
+    status_code = status.HTTP_503_SERVICE_UNAVAILABLE
+    default_code = "unavailable"
+
+
+class HeaderAuthentication(authentication.BaseAuthentication):
+    """Keys (`X-Code-Exec-Key`, `Authorization: Api-Key …`) before tokens (`Authorization: Bearer …`)."""
 
     def authenticate(self, request: Request) -> tuple[User, Credential] | None:
-        given = request.headers.get("X-Code-Exec-Key")
-        if given is None:
-            return None
-        # Every key is compared, each in constant time: the time taken says nothing about which one was close.
-        matches = [hmac.compare_digest(given.encode(), key.encode()) for key in settings.CODE_EXEC_KEYS]
-        if not any(matches):
-            raise AuthenticationFailed("This X-Code-Exec-Key is not valid.", code="invalid_key")
-        user = User.objects.get(username=CODE_EXEC)
-        return user, Credential(user, scopes.SERVICE, credentials.Kind.SERVICE)
+        try:
+            found = credentials.of_headers(request.headers)
+        except InvalidCredential as error:
+            raise AuthenticationFailed(str(error), code=error.code) from error
+        except CannotVerify as error:
+            raise Unavailable(str(error)) from error
+        return None if found is None else (found.user, found)
 
     def authenticate_header(self, request: Request) -> str:
-        return "Api-Key"
+        return "Api-Key, Bearer" if tokens.is_configured() else "Api-Key"
 
 
 class SessionAuthentication(authentication.SessionAuthentication):
-    """DRF's, with its CSRF check; what a view finds as `request.auth` is a Credential with every authenticator."""
+    """DRF's, with its CSRF check."""
 
     def authenticate(self, request: Request) -> tuple[User, Credential] | None:
         found = super().authenticate(request)

@@ -7,17 +7,26 @@ Redis being away admits everybody: a submission that is accepted waits in the da
 """
 
 import logging
+import math
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
-from typing import cast
+from typing import Any, TypeVar, cast
 
 import limits
 import redis
 from django.conf import settings
+from limits import WindowStats
 from limits.storage import MemoryStorage, RedisStorage, Storage
 from limits.strategies import MovingWindowRateLimiter
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 logger = logging.getLogger(__name__)
+
+AWAY_PAUSE_S = 3.0  # between two attempts at a Redis that does not answer, for which requests wait
+T = TypeVar("T")
 
 
 class Limited(Exception):
@@ -29,18 +38,33 @@ class Limited(Exception):
         self.retry_after_s = retry_after_s
 
 
+@dataclass(frozen=True)
+class Standing:
+    """How much of a limit is left; after `reset_s` (whole seconds) there is more, 0 where nothing was used up."""
+
+    limit: int
+    window_s: int
+    remaining: int
+    reset_s: int
+
+
 def take(scope: str, key: str) -> None:
     """Use up one of `key`'s `scope` (a key of settings.RATE_LIMITS), or raise Limited."""
     limit = limits.parse(settings.RATE_LIMITS[scope])
-    limiter = _limiter(settings.RATE_LIMIT_BACKEND, settings.REDIS_URL)
-    try:
-        if limiter.hit(limit, scope, key):
-            return
-        window = limiter.get_window_stats(limit, scope, key)
-    except redis.RedisError as error:
-        logger.warning("rate limits are off: %s", error)
-        return
-    raise Limited(scope, max(1, round(window.reset_time - time.time() + 0.5)))
+    if not _windows().ask(lambda limiter: limiter.hit(limit, scope, key), otherwise=True):
+        raise Limited(scope, max(1, standing(scope, key).reset_s))
+
+
+def standing(scope: str, key: str) -> Standing:
+    """What is left to `key`; asking uses up nothing."""
+    limit = limits.parse(settings.RATE_LIMITS[scope])
+    window = _windows().ask(
+        lambda limiter: limiter.get_window_stats(limit, scope, key), otherwise=WindowStats(0, limit.amount)
+    )
+    remaining = max(0, window.remaining)
+    is_untouched = remaining == limit.amount
+    reset_s = 0 if is_untouched else max(0, math.ceil(window.reset_time - time.time()))
+    return Standing(limit.amount, limit.get_expiry(), remaining, reset_s)
 
 
 def refund(scope: str, key: str, *, ago_s: float = 0.0) -> None:
@@ -48,12 +72,12 @@ def refund(scope: str, key: str, *, ago_s: float = 0.0) -> None:
     limit = limits.parse(settings.RATE_LIMITS[scope])
     if ago_s >= limit.get_expiry():
         return
-    limiter = _limiter(settings.RATE_LIMIT_BACKEND, settings.REDIS_URL)
-    try:
+
+    def give_back(limiter: MovingWindowRateLimiter) -> None:
         if limiter.hit(limit, "given-back", scope, key):
             _forget(limiter.storage, limit.key_for(scope, key), time.time() - ago_s)
-    except redis.RedisError as error:
-        logger.warning("nothing is given back: %s", error)
+
+    _windows().ask(give_back, otherwise=None)
 
 
 def _forget(storage: Storage, window: str, taken_at: float) -> None:
@@ -71,11 +95,34 @@ def _forget(storage: Storage, window: str, taken_at: float) -> None:
             return  # else somebody else has just taken it out
 
 
+class _Windows:
+    """Where it is counted. While that does not answer it is asked now and then only, and told of once each time."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._limiter = MovingWindowRateLimiter(storage)
+        self._away_until = 0.0
+
+    def ask(self, what: Callable[[MovingWindowRateLimiter], T], *, otherwise: T) -> T:
+        """What is found out, `otherwise` while nobody can tell."""
+        if time.monotonic() < self._away_until:
+            return otherwise
+        try:
+            return what(self._limiter)
+        except redis.RedisError as error:
+            if time.monotonic() >= self._away_until:  # else another thread has just told it
+                self._away_until = time.monotonic() + AWAY_PAUSE_S
+                logger.warning("rate limits are off for %g s: %s", AWAY_PAUSE_S, error)
+            return otherwise
+
+
+def _windows() -> _Windows:
+    return _windows_in(settings.RATE_LIMIT_BACKEND, settings.REDIS_URL)
+
+
 @cache
-def _limiter(backend: str, redis_url: str) -> MovingWindowRateLimiter:
-    storage: Storage = MemoryStorage()
-    if backend == "redis":
-        scheme = "redis+unix" if redis_url.startswith("unix://") else ""
-        uri = redis_url.replace("unix", scheme, 1) if scheme else redis_url
-        storage = RedisStorage(uri, socket_connect_timeout=0.5, socket_timeout=2)
-    return MovingWindowRateLimiter(storage)
+def _windows_in(backend: str, redis_url: str) -> _Windows:
+    if backend != "redis":
+        return _Windows(MemoryStorage())
+    uri = redis_url.replace("unix", "redis+unix", 1) if redis_url.startswith("unix://") else redis_url
+    options: dict[str, Any] = {"retry": Retry(NoBackoff(), 0)}
+    return _Windows(RedisStorage(uri, socket_connect_timeout=0.5, socket_timeout=0.5, **options))

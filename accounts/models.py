@@ -8,10 +8,12 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from accounts.names import FoldedName
 from accounts.scopes import Scope
 
 CODE_EXEC = "code-exec"
 SYSTEM = "system"
+OWN_USERS = (CODE_EXEC, SYSTEM)
 AUTHORS = "Authors"
 
 
@@ -22,9 +24,15 @@ class User(AbstractUser):
     who starts what nobody started.
     """
 
+    folded_name = FoldedName(help_text="The name in the spelling that nobody else may have.")
     webhook_generation = models.PositiveIntegerField(
         default=0, editable=False, help_text="Rises when the user asks for a new webhook secret."
     )
+
+    @property
+    def acts_as_staff(self) -> bool:
+        """Superusers do, whether or not they are marked as staff."""
+        return self.is_staff or self.is_superuser
 
 
 class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
@@ -76,6 +84,12 @@ class Identity(models.Model):
         return f"{self.subject} at {self.issuer}"
 
 
+class InvitationQuerySet(models.QuerySet["Invitation"]):
+    def usable(self) -> Self:
+        """Neither used up nor expired."""
+        return self.filter(Q(expires_at__isnull=True) | Q(expires_at__gt=Now()), uses_left__gt=0)
+
+
 class Invitation(models.Model):
     """Lets people sign up where SIGNUP is `invite`."""
 
@@ -84,6 +98,8 @@ class Invitation(models.Model):
     uses_left = models.PositiveIntegerField(default=1, help_text="How many may still sign up with it.")
     expires_at = models.DateTimeField(null=True, blank=True, help_text="Empty: never.")
     created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    objects = InvitationQuerySet.as_manager()
 
     class Meta:
         ordering = ["-created_at"]

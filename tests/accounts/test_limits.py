@@ -1,7 +1,9 @@
 """Limits: exact, for each user alone, over Redis and without it."""
 
+import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -44,6 +46,39 @@ def test_while_redis_is_away_everybody_is_admitted(settings):
     settings.RATE_LIMITS = {"submit": "1/minute"}
 
     assert attempts("key", 3) == [True, True, True]
+
+
+@pytest.fixture
+def hanging(settings):
+    """Where Redis should be, something takes connections and says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        settings.REDIS_URL = f"redis://127.0.0.1:{server.getsockname()[1]}/0"
+        yield server
+
+
+def test_a_redis_that_hangs_is_waited_for_once_and_told_of_once(hanging, settings, caplog):
+    settings.RATE_LIMITS = {"submit": "1/minute"}
+    started = time.monotonic()
+
+    assert attempts("key", 20) == [True] * 20
+    assert limits.standing("submit", "key").remaining == 1
+    limits.refund("submit", "key")
+
+    assert time.monotonic() - started < 1
+    assert len(caplog.records) == 1
+
+
+def test_after_a_while_redis_is_asked_again(settings, monkeypatch, tmp_path):
+    monkeypatch.setattr(limits, "AWAY_PAUSE_S", 0.1)
+    settings.RATE_LIMITS = {"submit": "1/minute"}
+    there, here = Path(settings.REDIS_URL.removeprefix("unix://")), tmp_path / "redis.sock"
+    settings.REDIS_URL = f"unix://{here}"
+    attempts("key", 1)
+    here.symlink_to(there)
+    assert attempts("key", 2) == [True, True]
+    time.sleep(0.1)
+
+    assert attempts("key", 2) == [True, False]
 
 
 @pytest.mark.parametrize("backend", ["redis", "locmem"])
