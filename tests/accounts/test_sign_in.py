@@ -1,9 +1,12 @@
 """The pages to sign in and out."""
 
 import pytest
+from django.contrib.auth import authenticate
+from django.contrib.auth.hashers import MD5PasswordHasher
 from django.test import Client
 
-from tests.factories import PASSWORD, make_user
+from accounts.models import User
+from tests.factories import PASSWORD, make_author, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -30,6 +33,55 @@ def test_a_wrong_password_is_told_without_saying_whether_the_name_exists():
     assert known.status_code == unknown.status_code == 200
     assert known.context["form"].non_field_errors() == unknown.context["form"].non_field_errors()
     assert b"Please enter a correct username and password" in known.content
+
+
+def a_door(address: str, username: str, password: str = PASSWORD) -> Client:
+    client = Client()
+    client.post(address, {"username": username, "password": password})
+    return client
+
+
+def is_in(client: Client) -> bool:
+    return "_auth_user_id" in client.session
+
+
+@pytest.mark.parametrize("address", ["/login/", "/admin/login/"])
+@pytest.mark.parametrize("typed", ["Ada", "ADA", " ada ", "\uff21da"])
+def test_the_name_counts_in_whatever_spelling_and_the_password_as_it_is(address, typed):
+    make_author("Ada")
+
+    assert is_in(a_door(address, typed))
+    assert not is_in(a_door(address, typed, PASSWORD.upper()))
+
+
+def test_of_two_old_names_that_differ_in_spelling_only_each_signs_in_as_it_is_spelt():
+    first, second = make_user("Ada"), make_user("grace")
+    User.objects.filter(pk=second.pk).update(username="ada", folded_name=None)
+
+    signed_in = {typed: a_door("/login/", typed).session["_auth_user_id"] for typed in ("Ada", "ada", "ADA")}
+
+    assert signed_in == {"Ada": str(first.pk), "ada": str(second.pk), "ADA": str(first.pk)}
+
+
+@pytest.mark.parametrize("typed", ["ada", "ADA", "nobody"])
+def test_as_much_is_done_for_a_name_that_nobody_has(typed, settings, django_assert_num_queries):
+    """Two looks at the users, and one password that is hashed: the time tells nobody who is here."""
+    settings.PASSWORD_HASHERS = ["tests.accounts.test_sign_in.Counting"]
+    make_user("ada")
+    Counting.count = 0
+
+    with django_assert_num_queries(2):
+        assert authenticate(username=typed, password="wrong") is None
+
+    assert Counting.count == 1
+
+
+class Counting(MD5PasswordHasher):
+    count = 0
+
+    def encode(self, password, salt):
+        Counting.count += 1
+        return super().encode(password, salt)
 
 
 @pytest.fixture
@@ -83,5 +135,15 @@ def test_the_admins_sign_in_page_is_slowed_down_as_well(few_tries):
     form = {"username": "author", "password": "wrong"}
 
     answers = [client.post("/admin/login/", form).status_code for _ in range(4)]
+
+    assert answers == [200, 200, 200, 429]
+
+
+def test_guessing_the_old_password_is_slowed_down_in_the_admin_as_well(few_tries):
+    client = Client()
+    client.force_login(make_user(is_staff=True))
+    form = {"old_password": "wrong", "new_password1": "x", "new_password2": "x"}
+
+    answers = [client.post("/admin/password_change/", form).status_code for _ in range(4)]
 
     assert answers == [200, 200, 200, 429]
