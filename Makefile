@@ -13,6 +13,7 @@ lint:           ## the checks of bin/test, without the tests
 bench:          ## measure
 	bin/setup --tests
 	.venv/bin/python benchmarks/submit.py
+	.venv/bin/python benchmarks/live.py
 	.venv/bin/python benchmarks/platform.py
 
 chaos:          ## break a platform in every way while learners submit; is anything lost?

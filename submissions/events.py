@@ -29,6 +29,11 @@ def group(submission_id: UUID) -> str:
     return f"exec.{submission_id}"
 
 
+def user_group(user_id: int | str) -> str:
+    """The one of those who follow all that this user submits: told of a change of status, which one has changed."""
+    return f"user.{user_id}"
+
+
 def record_status(submission: Submission) -> None:
     """`submission` is the row as changed, with its new seq."""
     _record(submission, [("status", disclosure.state(submission))])
@@ -61,7 +66,7 @@ def _record(submission: Submission, payloads: Sequence[tuple[str, dict[str, Any]
         for seq, (type, payload) in enumerate(payloads, first)
     )
     messages = [message(event) for event in recorded]
-    transaction.on_commit(lambda: _publish(submission.pk, messages), robust=True)
+    transaction.on_commit(lambda: _publish(submission, messages), robust=True)
 
 
 def message(event: Event) -> dict[str, Any]:
@@ -75,8 +80,12 @@ def message(event: Event) -> dict[str, Any]:
 
 
 def after(submission: Submission, seq: int) -> list[dict[str, Any]]:
-    """The messages with a higher number, or one snapshot when they are no longer all there."""
-    if seq >= submission.seq:
+    """The messages with a higher number, or one snapshot when they are no longer all there.
+
+    Also for a number that is higher than any: whoever names it has it from another submission, or from before this
+    database was restored.
+    """
+    if seq == submission.seq:
         return []
     rows = list(submission.events.filter(seq__gt=seq).order_by("seq"))
     if rows and rows[0].seq == seq + 1:
@@ -115,14 +124,19 @@ class _Bus:
 _bus = _Bus()
 
 
-def _publish(submission_id: UUID, messages: list[dict[str, Any]]) -> None:
-    asyncio.run_coroutine_threadsafe(_send(submission_id, messages), _bus.loop())
+def _publish(submission: Submission, messages: list[dict[str, Any]]) -> None:
+    sending = _send(submission.pk, submission.user_id, messages)
+    asyncio.run_coroutine_threadsafe(sending, _bus.loop())
 
 
-async def _send(submission_id: UUID, messages: list[dict[str, Any]]) -> None:
+async def _send(submission_id: UUID, user_id: int, messages: list[dict[str, Any]]) -> None:
+    told = {group(submission_id): messages}
+    if any(message["type"] == "status" for message in messages):
+        told[user_group(user_id)] = [{"submission": str(submission_id)}]
     layer = get_channel_layer()
     try:
-        await layer.group_send(group(submission_id), {"type": "submission.events", "events": messages})
+        for name, news in told.items():
+            await layer.group_send(name, {"type": "submission.events", "group": name, "events": news})
     except (redis.RedisError, OSError) as error:
         last = messages[-1]["seq"]
         logger.warning("events of %s up to %s were not published: %s", submission_id, last, error)

@@ -13,14 +13,20 @@ import math
 import statistics
 import threading
 import time
-from collections.abc import Callable
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
 from typing import Any, cast
+from uuid import UUID
 from weakref import WeakKeyDictionary
 
 import redis
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
+from django.db.models import Count, Q
 
 from execution.errors import NoBackend
 from execution.shared import Shared
@@ -37,7 +43,8 @@ RETRY_S = 10  # where nothing was measured
 RETRY_MOST_S = 60
 KEPT_S = 1.0  # how long what was asked of Redis about a lane is not asked again: everybody who waits asks
 LOOK_S, LOOK_MOST_S = 0.1, 0.5  # between two looks at a row whose end is waited for
-SYNC_WAITERS = 32  # how many a process lets wait for an end: each has a thread
+COUNTED_EACH = 4  # of more than so many, the places are looked for in one go through the whole queue
+WAITING_THREADS = 32  # how many wait for an end where each of them has a thread
 
 
 class QueueFull(Exception):
@@ -59,29 +66,41 @@ class Place:
     estimated_wait_s: int | None
 
 
-def admit(kind: str, language: str) -> None:
-    """To be asked before a learner's program is taken, and before it counts for a limit.
+def admit(kind: str, language: str) -> Place:
+    """To be asked before a learner's program is taken, and before it counts for a limit: where it would stand then.
 
     Raises QueueFull where MAX_QUEUE_DEPTH programs are in line, or as many of its language wait for a server. A run,
     which is waited for, raises NoBackend where no server can run it now; what is graded may wait until one can.
     """
-    waiting = Submission.objects.waiting_in("default")
+    most: int = settings.MAX_QUEUE_DEPTH
     if not pool().is_available(language):
         if kind == Submission.Kind.RUN:
             raise NoBackend(NOT_NOW)
-        stuck = waiting.filter(language=language)  # also those at which no worker has looked yet
-    else:
-        if _are_too_many(waiting.movable()):
-            wait_s = _estimate("default", settings.MAX_QUEUE_DEPTH)
-            raise QueueFull(RETRY_S if wait_s is None else min(wait_s, RETRY_MOST_S))
-        stuck = waiting.awaiting_backend(language)
-    if _are_too_many(stuck):
+        # Also those at which no worker has looked yet.
+        same = Submission.objects.waiting_in("default").filter(language=language)
+        stuck = same.order_by()[:most].count()
+        if stuck >= most:
+            raise QueueFull(RETRY_MOST_S)
+        return Place(stuck + 1, None)
+    in_line, stuck = _in_line_and_stuck(language, most)
+    if in_line >= most:
+        wait_s = _estimate("default", most)
+        raise QueueFull(RETRY_S if wait_s is None else min(wait_s, RETRY_MOST_S))
+    if stuck >= most:
         raise QueueFull(RETRY_MOST_S)
+    return Place(in_line + 1, _estimate("default", in_line + 1))
 
 
-def _are_too_many(rows: SubmissionQuerySet) -> bool:
-    most: int = settings.MAX_QUEUE_DEPTH
-    return rows.order_by()[:most].count() >= most
+def _in_line_and_stuck(language: str, most: int) -> tuple[int, int]:
+    """How many are in line, and how many of the language wait for a server, in one query.
+
+    Of a queue that is longer it counts so many that at least one of the two is as high as `most`.
+    """
+    in_line = Q(unavailable_since__isnull=True)
+    stuck = Q(unavailable_since__isnull=False, language=language)
+    rows = Submission.objects.waiting_in("default").filter(in_line | stuck).order_by()[: 2 * most]
+    counted = rows.aggregate(in_line=Count("pk", filter=in_line), stuck=Count("pk", filter=stuck))
+    return counted["in_line"], counted["stuck"]
 
 
 def place(submission: Submission) -> Place:
@@ -94,6 +113,31 @@ def place(submission: Submission) -> Place:
     position = earlier.movable().count() + 1
     is_available = pool().is_available(submission.language)
     return Place(position, _estimate(submission.lane, position) if is_available else None)
+
+
+def places(submissions: Sequence[Submission]) -> dict[UUID, Place]:
+    """The same for many at once, of many in one query; then those that are queued no more are missing."""
+    if len(submissions) <= COUNTED_EACH:
+        return {one.pk: place(one) for one in submissions}
+    asked = {one.pk for one in submissions}
+    kinds = {kind for one in submissions for kind in Submission.LANES[one.lane]}
+    queued = Submission.objects.filter(kind__in=kinds, status=Submission.Status.QUEUED).order_by("created_at")
+    is_offered = cache(pool().is_available)
+    lanes = {str(kind): lane for lane, kinds in Submission.LANES.items() for kind in kinds}
+    lines: dict[tuple[str, str], list[datetime]] = defaultdict(list)
+    found = {}
+    # As tuples: to make a thousand models takes three times as long.
+    for pk, kind, language, stuck_since, created_at in queued.values_list(
+        "pk", "kind", "language", "unavailable_since", "created_at"
+    ):
+        lane, is_stuck = lanes[kind], stuck_since is not None
+        line = lines[lane, language if is_stuck else ""]
+        line.append(created_at)
+        if pk in asked:
+            position = bisect_left(line, created_at) + 1
+            moves = not is_stuck and is_offered(language)
+            found[pk] = Place(position, _estimate(lane, position) if moves else None)
+    return found
 
 
 def _estimate(lane: str, position: int) -> int | None:
@@ -177,11 +221,17 @@ def _seconds(lane: str) -> str:
     return f"queue:{lane}:seconds"
 
 
-_seats = threading.BoundedSemaphore(SYNC_WAITERS)
+_seats = threading.BoundedSemaphore(WAITING_THREADS)
 
 
 def await_end(submission: Submission) -> Submission | None:
-    """The submission once it is final; None after SYNC_WAIT_MAX, and at once where too many wait already.
+    """The submission once it is final; None after SYNC_WAIT_MAX."""
+    ended = Submission.objects.final().filter(pk=submission.pk).select_related("question")
+    return await_row(ended, settings.SYNC_WAIT_MAX_S)
+
+
+def await_row(rows: SubmissionQuerySet, seconds: float) -> Submission | None:
+    """The first of these rows once there is one, in this thread; None at once where too many wait already.
 
     None also where the database fails: the submission was taken, and its owner must hear of that. Between two looks
     no connection to it is held.
@@ -189,19 +239,18 @@ def await_end(submission: Submission) -> Submission | None:
     if not _seats.acquire(blocking=False):
         return None
     try:
-        return _await_end(submission)
+        return _await_row(rows, seconds)
     except (InterfaceError, OperationalError) as error:
-        logger.error("the end of %s is not waited for: %s", submission.pk, error)
+        logger.error("it is not waited for: %s", error)
         return None
     finally:
         _seats.release()
 
 
-def _await_end(submission: Submission) -> Submission | None:
-    deadline = time.monotonic() + settings.SYNC_WAIT_MAX_S
-    ended = Submission.objects.final().filter(pk=submission.pk).select_related("question")
+def _await_row(rows: SubmissionQuerySet, seconds: float) -> Submission | None:
+    deadline = time.monotonic() + seconds
     pause = LOOK_S
-    while (found := ended.first()) is None and (left := deadline - time.monotonic()) > 0:
+    while (found := rows.first()) is None and (left := deadline - time.monotonic()) > 0:
         rest_connection()
         time.sleep(min(pause, left))
         pause = min(pause * 1.5, LOOK_MOST_S)

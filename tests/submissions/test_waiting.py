@@ -422,9 +422,9 @@ def test_only_so_many_wait_for_an_end_and_the_others_go_on_at_once(settings):
         return time.monotonic() - started
 
     with ThreadPoolExecutor(40) as threads:
-        times = sorted(threads.map(wait, range(waiting.SYNC_WAITERS + 5)))
+        times = sorted(threads.map(wait, range(waiting.WAITING_THREADS + 5)))
 
-    assert [one >= 1 for one in times] == [False] * 5 + [True] * waiting.SYNC_WAITERS
+    assert [one >= 1 for one in times] == [False] * 5 + [True] * waiting.WAITING_THREADS
     assert times[4] < 0.5
     assert wait(0) >= 1  # they have left
 

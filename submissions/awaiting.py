@@ -1,0 +1,173 @@
+"""An answer that waits for a submission, without a thread or a database connection while it does.
+
+    client ──request──▶ holding_answers ──▶ Django: a view gives the answer that counts by now, and leaves in the ASGI
+                          │                          scope what it waits for
+                          ├── keeps that answer back, and follows the submission
+    client ◀──answer──────┘   it has come: 200 with what the view's `render` makes of it; else the answer kept back
+
+Where no `holding_answers` is around (another kind of server, tests), the view waits in its own thread.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import redis
+from django.conf import settings
+from django.db import InterfaceError, OperationalError
+from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from submissions import waiting
+from submissions.connections import in_thread
+from submissions.following import Gone, Unavailable, follow
+from submissions.models import Submission, SubmissionQuerySet
+from submissions.visitors import Application, Channel, answer_of, gone, until_one_ends
+
+logger = logging.getLogger(__name__)
+
+SLOT = "submissions.awaiting"  # in the ASGI scope
+OF_THE_BODY = {b"content-length", b"content-type", b"etag"}
+
+Render = Callable[[Submission], dict[str, Any]]
+Message = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Awaited:
+    """The end of a submission or, without `is_end`, any event after this number; for so many seconds."""
+
+    submission_id: UUID
+    after: int
+    is_end: bool
+    seconds: float
+    render: Render
+
+
+def answer_at_end(request: Request, submission: Submission, render: Render, held: Response) -> Response:
+    """To be returned by an API view: 200 with what `render` makes of the submission, if it ends in SYNC_WAIT_MAX.
+
+    Otherwise, and where the database or Redis do not answer, `held` (a 202) counts. The later answer keeps its
+    headers. `render` gets the row as it is then, with its question, in whatever thread; where it raises what the API
+    has an answer for, that is the answer.
+    """
+    awaited = Awaited(submission.pk, submission.seq, True, settings.SYNC_WAIT_MAX_S, render)
+    return _answer(request, awaited, held)
+
+
+def answer_at_news(
+    request: Request, submission: Submission, after: int, seconds: float, render: Render, held: Response
+) -> Response:
+    """The same for the next event after this number, or the end, within so many seconds."""
+    awaited = Awaited(submission.pk, after, False, min(seconds, settings.SYNC_WAIT_MAX_S), render)
+    return _answer(request, awaited, held)
+
+
+def _answer(request: Request, awaited: Awaited, held: Response) -> Response:
+    if request.method == "HEAD":
+        return held
+    slot: list[Awaited] | None = getattr(request._request, "scope", {}).get(SLOT)
+    if slot is not None:
+        slot.append(awaited)
+        return held
+    if not waiting.await_row(_come(awaited), awaited.seconds):
+        return held
+    told = _told(awaited)
+    return held if told is None else Response(told, headers=dict(held.headers))
+
+
+def _come(awaited: Awaited) -> SubmissionQuerySet:
+    rows = Submission.objects.filter(pk=awaited.submission_id)
+    return rows.final() if awaited.is_end else rows.filter(seq__gt=awaited.after)
+
+
+def _told(awaited: Awaited) -> dict[str, Any] | None:
+    """None where no more can be told; what is asked for was taken, and its owner must hear of that."""
+    try:
+        submission = Submission.objects.select_related("question").get(pk=awaited.submission_id)
+        return awaited.render(submission)
+    except (Submission.DoesNotExist, InterfaceError, OperationalError, redis.RedisError) as error:
+        logger.error("no more can be told of %s: %s", awaited.submission_id, error)
+        return None
+
+
+# --- Around Django ---------------------------------------------------------------------------------------------
+
+
+def holding_answers(application: Application) -> Application:
+    """The ASGI application, but that answers to be waited for are kept back; at most SYNC_WAITERS at once."""
+    count = 0
+
+    async def serve(scope: dict[str, Any], receive: Channel, send: Channel) -> None:
+        nonlocal count
+        if scope["type"] != "http":
+            await application(scope, receive, send)
+            return
+        slot: list[Awaited] = []
+        held: list[Message] = []
+
+        async def send_or_hold(message: Message) -> None:
+            if (slot and count < settings.SYNC_WAITERS) or held:
+                held.append(message)
+            else:
+                await send(message)
+
+        await application({**scope, SLOT: slot}, receive, send_or_hold)
+        if held:
+            count += 1
+            try:
+                await until_one_ends(gone(receive), _send_later(slot[0], held, send))
+            finally:
+                count -= 1
+
+    return serve
+
+
+async def _send_later(awaited: Awaited, held: Sequence[Message], send: Channel) -> None:
+    later = await _later(awaited) if held[0]["status"] < 400 else None
+    for message in held if later is None else _as_messages(later, held[0]["headers"]):
+        await send(message)
+
+
+async def _later(awaited: Awaited) -> Response | None:
+    """None where the answer that is kept back counts."""
+    try:
+        async with asyncio.timeout(awaited.seconds):
+            await _until_come(awaited)
+    except (TimeoutError, Gone, Unavailable):
+        return None
+    return await in_thread(_rendered, awaited)
+
+
+async def _until_come(awaited: Awaited) -> None:
+    async with aclosing(follow(awaited.submission_id, awaited.after)) as messages:
+        async for message in messages:
+            if "seq" in message and not awaited.is_end:
+                return
+
+
+def _rendered(awaited: Awaited) -> Response | None:
+    try:
+        told = _told(awaited)
+    except Exception as error:
+        problem = answer_of(error)
+        if problem is None:
+            logger.exception("%s cannot be told", awaited.submission_id)
+        return problem
+    return None if told is None else Response(told, content_type="application/json")
+
+
+def _as_messages(later: Response, headers: Sequence[tuple[bytes, bytes]]) -> list[Message]:
+    body = JSONRenderer().render(later.data)
+    kept = [(name, value) for name, value in headers if name.lower() not in OF_THE_BODY]
+    own = {**later.headers, "Content-Type": str(later.content_type), "Content-Length": str(len(body))}
+    added = [(name.encode(), value.encode("latin-1")) for name, value in own.items()]
+    return [
+        {"type": "http.response.start", "status": later.status_code, "headers": [*kept, *added]},
+        {"type": "http.response.body", "body": body},
+    ]
