@@ -76,7 +76,7 @@ class Connections:
     def _open(self) -> None:
         self._process = os.getpid()
         self._free = threading.BoundedSemaphore(self._most)
-        self._pool = _open_pool(self._url, self._most)
+        self._pool = open_pool(self._url, self._most)
 
     @contextmanager
     def one(self, timeouts: tuple[float, float]) -> Iterator[Exchange]:
@@ -177,8 +177,20 @@ class _HTTPSPool(urllib3.HTTPSConnectionPool):
     ConnectionCls = _HTTPSConnection
 
 
-def _open_pool(url: str, most: int) -> urllib3.HTTPConnectionPool:
+def open_pool(url: str, most: int, *, address: str | None = None) -> urllib3.HTTPConnectionPool:
+    """What Connections lends of; on its own, for one call to a server that is not ours.
+
+    With an `address` it connects there without asking for the host's name, which a certificate must still be for;
+    the header Host is the caller's to set then.
+    """
     parts = urllib3.util.parse_url(url)
+    host = str(parts.host)
     if parts.scheme == "https":
-        return _HTTPSPool(str(parts.host), parts.port, maxsize=most, ca_certs=certifi.where())
-    return _HTTPPool(str(parts.host), parts.port, maxsize=most)
+        return _HTTPSPool(
+            address or host,
+            parts.port,
+            maxsize=most,
+            ca_certs=certifi.where(),
+            server_hostname=host.strip("[]") if address else None,
+        )
+    return _HTTPPool(address or host, parts.port, maxsize=most)

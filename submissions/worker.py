@@ -31,7 +31,7 @@ from rq.timeouts import BaseDeathPenalty
 from rq.utils import now, utcformat
 from rq.worker.base import BaseWorker, WorkerStatus
 
-from submissions import backends, judging, leases, leftovers, lifecycle, recovery, waiting
+from submissions import backends, judging, leases, leftovers, lifecycle, receipts, recovery, waiting, webhooks
 from submissions.connections import rest_connection
 from submissions.models import Submission
 from submissions.rounds import Round, Rounds
@@ -72,7 +72,12 @@ def housekeeping(worker: "ThreadedWorker") -> list[threading.Thread]:
             Round("announce", worker.announce, ANNOUNCE_EVERY_S),
         ),
         Rounds("tidying", Round("leftovers", leftovers.clear, leftovers.CLEAR_EVERY_S)),
-        Rounds("expiry", Round("expire_events", recovery.expire_events, recovery.EXPIRE_EVERY_S)),
+        Rounds("webhooks", Round("webhooks", webhooks.Deliveries().look, webhooks.LOOK_EVERY_S)),
+        Rounds(
+            "expiry",
+            Round("expire_events", recovery.expire_events, recovery.EXPIRE_EVERY_S),
+            Round("expire_receipts", receipts.expire, recovery.EXPIRE_EVERY_S),
+        ),
         *backends.probers(),
     ]
 
