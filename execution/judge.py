@@ -15,7 +15,7 @@ from typing import Protocol
 
 from execution import languages, scoring
 from execution.checkers import check
-from execution.errors import BackendFault, LanguageUnavailable
+from execution.errors import BackendFault, JudgingError, LanguageUnavailable
 from execution.pool import Ran, Ticket
 from execution.types import (
     Case,
@@ -69,7 +69,8 @@ def judge(
 
     Under FAIL_FAST a window of 1, 2, 4 … `window_max` cases is run at once, so that an early failure costs little
     and a right program gets batches; RUN_ALL starts with `window_max`. Raises the errors of `execution.errors`,
-    whereupon all that was yielded still holds, and ValueError when there is no case.
+    whereupon all that was yielded still holds, and ValueError when there is no case. Under RUN_ALL whatever the
+    servers can run is judged before that, though not in order.
     """
     language = languages.find(program.language)
     if language is None:
@@ -88,16 +89,25 @@ def judge(
         return backends.run(program, inputs, language.limits(limits), tickets)
 
     def end() -> tuple[Finished, ...]:
-        return () if standing.todo() else (standing.finished(scoring),)
+        return (standing.finished(scoring),) if standing.is_whole() else ()
 
     window = window_max if policy is RunPolicy.RUN_ALL else 1
-    if not standing.todo():
+    failure: JudgingError | None = None
+    if standing.is_whole():
         yield end()
     while todo := standing.todo():
-        size = max(window, sum(case.index in placed for case in todo))
-        for steps in _judge_some(standing.first(todo, size), standing, checker, run):
-            yield *steps, *end()
+        some = standing.first(todo, max(window, sum(case.index in placed for case in todo)))
+        try:
+            for steps in _judge_some(some, standing, checker, run):
+                yield *steps, *end()
+        except JudgingError as error:
+            failure = failure or error
+            standing.lose(some)
+            if policy is not RunPolicy.RUN_ALL or all(case.index in standing.lost for case in some):
+                raise failure from None
         window = min(2 * window, window_max)
+    if failure is not None and not standing.is_whole():
+        raise failure
 
 
 def _tickets(stored: Iterable[Step]) -> dict[int, Ticket]:
@@ -125,18 +135,25 @@ def _judge_some(
     if not order:
         return
     with closing(run(inputs)) as steps:
-        for step in steps:
-            if isinstance(step, Submitted):
-                yield (step,)
-                continue
-            for ran in step:
-                # What does not compile would not have compiled for the first case either.
-                is_first = ran.run.failure is Verdict.CE and standing.is_untouched()
-                arrived[order[0].index if is_first else ran.index] = ran
-            if judged := _judge_arrived(order, arrived, standing, checker):
+        try:
+            for step in steps:
+                if isinstance(step, Submitted):
+                    yield (step,)
+                    continue
+                for ran in step:
+                    # What does not compile would not have compiled for the first case either.
+                    is_first = ran.run.failure is Verdict.CE and standing.is_untouched()
+                    arrived[order[0].index if is_first else ran.index] = ran
+                if judged := _judge_arrived(order, arrived, standing, checker):
+                    yield judged
+                if not order:
+                    return
+        except JudgingError:
+            if standing.policy is RunPolicy.RUN_ALL and (
+                judged := _judge_out_of_order(order, arrived, standing, checker)
+            ):
                 yield judged
-            if not order:
-                return
+            raise
 
 
 def _judge_arrived(
@@ -152,6 +169,21 @@ def _judge_arrived(
         else:
             break
         order.popleft()
+        standing.note(judged)
+        decided.append(judged)
+    return tuple(decided)
+
+
+def _judge_out_of_order(
+    order: Iterable[Case], arrived: dict[int, Ran], standing: "_Standing", checker: Checker
+) -> tuple[Judged, ...]:
+    """What came back of these, where what is missing between them will not come any more."""
+    decided: list[Judged] = []
+    for case in order:
+        ran = arrived.get(case.index)
+        if ran is None or ran.run.failure is Verdict.CE or standing.skips(case):
+            continue
+        judged = _decide(case, ran, checker, first=standing.is_untouched())
         standing.note(judged)
         decided.append(judged)
     return tuple(decided)
@@ -183,6 +215,7 @@ class _Standing:
         self.stopped = False
         self.out_of_time = False
         self.failed_groups: set[str] = set()
+        self.lost: set[int] = set()
 
     def note(self, judged: Judged) -> None:
         self.judged[judged.index] = judged
@@ -208,8 +241,17 @@ class _Standing:
     def is_untouched(self) -> bool:
         return not self.judged
 
+    def lose(self, cases: Iterable[Case]) -> None:
+        """Those of them that are not judged: no server can run them."""
+        self.lost |= {case.index for case in cases if case.index not in self.judged}
+
+    def is_whole(self) -> bool:
+        return len(self.judged) == len(self.cases)
+
     def todo(self) -> list[Case]:
-        return [case for case in self.cases if case.index not in self.judged]
+        """What is lost need not be run where it is skipped anyway."""
+        left = [case for case in self.cases if case.index not in self.judged]
+        return [case for case in left if case.index not in self.lost or self.skips(case)]
 
     def first(self, todo: Sequence[Case], size: int) -> list[Case]:
         """The first cases that hold `size` to be run, and those to be skipped between them."""

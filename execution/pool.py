@@ -242,7 +242,8 @@ class Access:
 
         `placed` cases are asked for where they were sent before, and only run again if they are not known there.
         Raises NoBackend, BackendBusy (nobody has room for long), BackendRejected, BackendFault (failed twice),
-        BackendLacks; what was yielded until then holds.
+        BackendLacks; what was yielded until then holds. Where a server fails at some of the cases, what others make
+        of the rest is yielded before.
         """
         work = _Work(self, program, inputs, limits)
         try:
@@ -324,6 +325,7 @@ class _Work:
         self.silent: Counter[Judge0] = Counter()  # looks in a row without an answer
         self.faults: Counter[int] = Counter()
         self.places: Counter[int] = Counter()
+        self.lost: JudgingError | None = None  # why the first of the cases that nobody can run was given up
         self.waits_for_room_since: float | None = None
         self.room_at = 0.0  # when it is looked for room again
         self.room_pause = FULL_PAUSE_S
@@ -344,6 +346,8 @@ class _Work:
             self._keep_seats()
             for server in self.pool.servers:
                 yield from self._look(server)
+        if self.lost is not None:
+            raise self.lost
 
     def _attach(self, placed: Mapping[int, Ticket]) -> None:
         """Cases that were sent before; how long ago, nobody knows."""
@@ -421,9 +425,17 @@ class _Work:
                 self.waits_for_room_since, self.room_pause = None, FULL_PAUSE_S
                 return submitted
         if busy is None:
-            raise self._nobody(left_out)
-        self._wait_for_room(busy)
+            self._lose_waiting(self._nobody(left_out))
+        else:
+            self._wait_for_room(busy)
         return None
+
+    def _lose_waiting(self, error: JudgingError) -> None:
+        """Nobody can run them; what is at a server may come back all the same. Raises `error` where nothing is."""
+        self.lost = self.lost or error
+        self.waiting.clear()
+        if not any(self.sent.values()):
+            raise self.lost
 
     def _wait_for_room(self, busy: BackendBusy) -> None:
         """Raises `busy` when that has taken too long."""
@@ -601,7 +613,9 @@ class _Work:
             case Progress.FAULTY:
                 self.faults[one.index] += 1
                 if self.faults[one.index] > 1:
-                    raise self._failed_twice(server)
+                    self.lost = self.lost or self._failed_twice(server)
+                    self._take_back(server, one)
+                    return None
                 self.faulty.add(server)
                 self._again(server, one, "failed at")
         return None
@@ -670,12 +684,18 @@ class _Work:
         """The case goes back to the waiting ones, in order; after some times it is given up."""
         log.warning("A case %s %s", why, server.url)
         self.suspect.add(server)
+        self._take_back(server, one)
+        if self.places[one.index] < PLACES:
+            self.waiting = sorted([*self.waiting, one.index])
+        else:
+            words = f"A case was given to judges {PLACES} times and none of them ended it."
+            self.lost = self.lost or NoBackend(words)
+
+    def _take_back(self, server: Judge0, one: _Sent) -> None:
+        """It is not waited for there any more."""
         self.sent[server].remove(one)
         one.batch.is_whole = False
         self.pool.runs.give_back(server.url, [one.seat] if one.seat else [])
-        if self.places[one.index] >= PLACES:
-            raise NoBackend(f"A case was given to judges {PLACES} times and none of them ended it.")
-        self.waiting = sorted([*self.waiting, one.index])
 
     # --- Seats -----------------------------------------------------------------------------------------------
 

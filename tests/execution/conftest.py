@@ -113,6 +113,14 @@ def judged_by(pool: Any, some: Sequence[Case], **more: Any) -> list[Step]:
     return list(judging(pool, some, **more))
 
 
+def told_before(steps: Iterator[Any], error: type[Exception]) -> list[Any]:
+    """What came until this error was raised."""
+    told: list[Any] = []
+    with pytest.raises(error):
+        told.extend(steps)
+    return told
+
+
 def verdicts(steps: Sequence[Step]) -> str:
     """Of the cases, in the order in which they came: "AC WA SK"."""
     return " ".join(step.verdict for step in steps if isinstance(step, Judged))

@@ -29,10 +29,11 @@ from tests.execution.conftest import (
     pool_of,
     right,
     submitted,
+    told_before,
     verdicts,
     wrong_at,
 )
-from tests.fakes import Result, exited, not_compiled, printed, timed_out
+from tests.fakes import Result, exited, internal_error, not_compiled, printed, timed_out
 
 
 def test_a_right_program_is_accepted_and_the_source_reaches_the_judge_unharmed(fake):
@@ -48,6 +49,7 @@ def test_a_right_program_is_accepted_and_the_source_reaches_the_judge_unharmed(f
 
 
 def test_the_answer_never_leaves_the_worker(fake):
+    """C14: what ran is compared here."""
     server = fake()
 
     judged_by(pool_of(server), cases([b"sekret", b"sekret"]), policy=RunPolicy.RUN_ALL)
@@ -404,6 +406,71 @@ def test_when_judging_cannot_go_on_what_was_told_before_holds(fake):
         list(steps)
 
     assert verdicts(told) == "AC"
+
+
+@pytest.mark.parametrize("fault", ["500", "garbage", "hang"])
+def test_of_ten_cases_one_at_a_server_that_fails_leaves_nine_when_all_are_run(fake, fault):
+    """S3.37"""
+
+    def program(source, stdin):
+        if stdin != b"4\n":
+            return printed(stdin)
+        server.fail(fault)
+        return printed(stdin, takes_s=30)
+
+    server = fake(program)
+
+    told = told_before(
+        judging(pool_of(server, read_timeout_s=0.1), cases(right(10)), policy=RunPolicy.RUN_ALL), NoBackend
+    )
+
+    assert [step.index for step in judgings(told)] == [1, 2, 3, 5, 6, 7, 8, 9, 10]
+    assert verdicts(told) == " ".join(["AC"] * 9)
+    assert len(server.asked("POST", "/submissions/batch")) == 1
+
+
+def test_a_case_that_nobody_can_run_costs_no_case_of_later_windows_when_all_are_run(fake):
+    """S3.37"""
+    server = fake(lambda source, stdin: internal_error() if stdin == b"2\n" else printed(stdin))
+
+    told = told_before(
+        judging(pool_of(server), cases(right(9)), policy=RunPolicy.RUN_ALL, window_max=3), BackendFault
+    )
+
+    assert [step.index for step in judgings(told)] == [1, 3, 4, 5, 6, 7, 8, 9]
+
+
+def test_nothing_is_told_out_of_order_where_judging_may_stop_early(fake):
+    server = fake(lambda source, stdin: internal_error() if stdin == b"2\n" else printed(stdin))
+
+    told = told_before(judging(pool_of(server), cases(right(9))), BackendFault)
+
+    assert [step.index for step in judgings(told)] == [1]
+
+
+def test_where_nothing_comes_back_no_further_window_is_tried(fake):
+    server = fake(lambda source, stdin: internal_error())
+
+    assert told_before(
+        judging(pool_of(server), cases(right(9)), policy=RunPolicy.RUN_ALL, window_max=3), BackendFault
+    )
+
+    assert {stdin for _, stdin in server.runs} == {b"1\n", b"2\n", b"3\n"}
+
+
+def test_an_interrupted_judging_that_lost_a_case_runs_only_that_one(fake):
+    is_broken = [True]
+    server = fake(
+        lambda source, stdin: internal_error() if is_broken[0] and stdin == b"2\n" else printed(stdin)
+    )
+    told = told_before(judging(pool_of(server), cases(right(4)), policy=RunPolicy.RUN_ALL), BackendFault)
+    is_broken[0] = False
+    runs = len(server.runs)
+
+    rest = judged_by(pool_of(server), cases(right(4)), policy=RunPolicy.RUN_ALL, resume=judgings(told))
+
+    assert [step.index for step in judgings(rest)] == [2]
+    assert (finish(rest), len(server.runs)) == (ended(Verdict.AC, "100.00"), runs + 1)
 
 
 def test_an_unknown_language_is_no_verdict():

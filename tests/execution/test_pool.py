@@ -18,7 +18,7 @@ from execution.errors import (
 )
 from execution.pool import Pool, Ran, Ticket
 from execution.types import Limits, Program, Submitted, Verdict
-from tests.execution.conftest import HASTY, PYTHON, one_by_one, pool_of
+from tests.execution.conftest import HASTY, PYTHON, one_by_one, pool_of, told_before
 from tests.fakes import Result, exited, internal_error, printed
 
 LIMITS = Limits(time_ms=50)
@@ -262,6 +262,34 @@ def test_after_an_internal_error_it_waits_for_another_server_that_is_merely_full
 
     assert outputs(run(pool_of(first, second), 1)) == all_of(1)
     assert len(first.runs) == 1
+
+
+def test_a_case_that_all_servers_fail_at_does_not_keep_the_others_from_coming_back(fake):
+    """S3.37"""
+
+    def program(source, stdin):
+        return internal_error() if stdin == b"2" else printed(stdin, takes_s=0.2 if stdin == b"3" else 0)
+
+    told = told_before(
+        one_by_one(pool_of(fake(program)).access().run(PYTHON, inputs(4), LIMITS)), BackendFault
+    )
+
+    assert outputs(told) == {1: b"1", 3: b"3", 4: b"4"}
+
+
+def test_what_a_server_has_is_waited_for_where_nobody_takes_the_rest(fake):
+    """S3.37"""
+    server = fake(lambda source, stdin: printed(stdin, takes_s=0.1), config={"max_submission_batch_size": 9})
+    steps = one_by_one(pool_of(server).access().run(PYTHON, inputs(10), LIMITS))
+    first = next(steps)
+    server.fail("500", method="POST")
+
+    told = told_before(steps, NoBackend)
+
+    assert (places([first]), sorted(outputs(told))) == (
+        [(server.url, tuple(range(1, 10)))],
+        list(range(1, 10)),
+    )
 
 
 def test_lost_tokens_are_run_again(fake):
