@@ -1,5 +1,7 @@
 """`/healthz`: this process answers. `/readyz`: what it depends on does too.
 
+S4 calls them `/health/` and `/health/ready`.
+
 Web replicas are probed with `/readyz?role=web`: they can take submissions as long as the database is there, so
 Redis and the backends are reported but not fatal. How backends are is what workers have found; the web never talks to
 one.
@@ -11,26 +13,32 @@ from typing import Any
 import redis
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_safe
 
 from submissions import backends
 from submissions.connections import redis_client
 
 FATAL_FOR_WEB = {"database"}
 ALIVE = b"ok\n"
+ALIVE_AT = ("/healthz", "/health/", "/health")
 
 Channel = Callable[..., Awaitable[Any]]
 Application = Callable[[dict[str, Any], Channel, Channel], Awaitable[None]]
 
 
+@csrf_exempt  # whoever posts hears that there is nothing to be posted
+@require_safe
 def healthz(request: HttpRequest) -> HttpResponse:
     return HttpResponse(ALIVE, content_type="text/plain")
 
 
 def answering_healthz(application: Application) -> Application:
-    """The ASGI application, but that /healthz needs no thread: it is answered while all of them are busy."""
+    """The ASGI application, but that ALIVE_AT needs no thread: it is answered while all of them are busy."""
 
     async def answer(scope: dict[str, Any], receive: Channel, send: Channel) -> None:
-        if scope["type"] != "http" or scope["path"] != "/healthz":
+        is_asked = scope["type"] == "http" and scope["path"] in ALIVE_AT
+        if not is_asked or scope["method"] not in ("GET", "HEAD"):
             await application(scope, receive, send)
             return
         headers = [(b"content-type", b"text/plain"), (b"content-length", b"%d" % len(ALIVE))]
@@ -40,6 +48,8 @@ def answering_healthz(application: Application) -> Application:
     return answer
 
 
+@csrf_exempt
+@require_safe
 def readyz(request: HttpRequest) -> JsonResponse:
     checks = {"database": _database(), "redis": _redis(), "backends": _backends()}
     is_web = request.GET.get("role") == "web"

@@ -1,4 +1,4 @@
-"""How errors look: of the API, RFC 9457 problem documents with a stable `code`; a page for a form that is too large."""
+"""How errors look: below `/api/` and `/v1/` RFC 9457 problem documents with a stable `code`; elsewhere pages."""
 
 import logging
 from http import HTTPStatus
@@ -7,7 +7,7 @@ from typing import Any
 import redis
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.db import InterfaceError, OperationalError
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.views import defaults
 from rest_framework import exceptions
 from rest_framework.response import Response
@@ -15,12 +15,14 @@ from rest_framework.views import set_rollback
 
 from accounts.limits import Limited
 from execution.errors import NoBackend
+from submissions.receipts import KeyReused
 from submissions.waiting import QueueFull
 
 logger = logging.getLogger(__name__)
 
 CONTENT_TYPE = "application/problem+json"
 SOON = {"Retry-After": "5"}
+API = ("/api/", "/v1/")
 
 
 def answer(error: Exception, context: dict[str, Any]) -> Response | None:
@@ -31,6 +33,8 @@ def answer(error: Exception, context: dict[str, Any]) -> Response | None:
         return _problem(503, "queue_full", str(error), headers={"Retry-After": str(error.retry_after_s)})
     if isinstance(error, NoBackend):
         return _problem(502, error.code, str(error), headers=SOON)
+    if isinstance(error, KeyReused):
+        return _problem(422, "idempotency_key_reused", str(error))
     if isinstance(error, redis.RedisError):
         detail = "Runs cannot be taken or shown just now; please try again soon."
         return _problem(503, "unavailable", detail, headers=SOON)
@@ -70,21 +74,67 @@ def _problem(
     errors: dict[str, Any] | None = None,
     headers: dict[str, str] | None = None,
 ) -> Response:
-    document = {
+    document = _document(status, code, detail)
+    if errors:
+        document["errors"] = errors
+    return Response(_unicode(document), status=status, headers=headers, content_type=CONTENT_TYPE)
+
+
+def _document(status: int, code: Any, detail: str) -> dict[str, Any]:
+    return {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
         "status": status,
         "code": code if isinstance(code, str) else "error",
         "detail": detail,
     }
-    if errors:
-        document["errors"] = errors
-    return Response(document, status=status, headers=headers, content_type=CONTENT_TYPE)
+
+
+def _unicode(value: Any) -> Any:
+    """Errors quote what was sent, and JSON can carry halves of characters, which cannot be sent back."""
+    if isinstance(value, dict):
+        return {_unicode(name): _unicode(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_unicode(part) for part in value]
+    return value.encode(errors="backslashreplace").decode() if isinstance(value, str) else value
+
+
+# --- What does not come from a view of the API -------------------------------------------------------------------
+
+
+def is_api(path: str) -> bool:
+    return path.startswith(API)
+
+
+def document(status: int, code: str, detail: str) -> HttpResponse:
+    return JsonResponse(_document(status, code, detail), status=status, content_type=CONTENT_TYPE)
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Django's page for bad requests; 413 where the reason is the size."""
+    """413 where the reason is the size."""
+    is_too_large = isinstance(exception, RequestDataTooBig)
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE if is_too_large else HTTPStatus.BAD_REQUEST
+    if is_api(request.path_info):
+        code = "too_large" if is_too_large else "bad_request"
+        return document(status, code, "The request cannot be understood.")
     answer = defaults.bad_request(request, exception)
-    if isinstance(exception, RequestDataTooBig):
-        answer.status_code = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    answer.status_code = status
     return answer
+
+
+def not_allowed(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if is_api(request.path_info):
+        return document(403, "permission_denied", "This is not allowed.")
+    return defaults.permission_denied(request, exception)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if is_api(request.path_info):
+        return document(404, "not_found", "There is nothing at this address.")
+    return defaults.page_not_found(request, exception)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    if is_api(request.path_info):
+        return document(500, "internal", "Something went wrong on our side; it has been noted.")
+    return defaults.server_error(request)

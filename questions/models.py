@@ -13,11 +13,13 @@ from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models, transaction
-from django.db.models import Exists, F, OuterRef, Value
-from django.db.models.functions import Coalesce, Now, Substr
+from django.db.models import Exists, F, OuterRef, Q, Value
+from django.db.models.functions import Cast, Coalesce, Now, Substr
 from django.urls import reverse
 
+from accounts.credentials import Credential
 from accounts.models import User
+from accounts.scopes import Scope
 from execution import languages
 from execution.types import (
     Case,
@@ -114,6 +116,24 @@ class QuestionQuerySet(models.QuerySet["Question"]):
         if user.is_staff and user.has_perm("questions.change_question"):
             return self.exclude(state=Question.State.ARCHIVED)
         return self.published()
+
+    def visible_with(self, credential: Credential) -> Self:
+        """As `visible_to` its user, where the credential is for more than learners do; else the published ones."""
+        if credential.has(Scope.ADMIN) or credential.has(Scope.TESTS_READ):
+            return self.visible_to(credential.user)
+        return self.published()
+
+    def named(self, name: str) -> Self:
+        """The one with this slug or this id."""
+        try:
+            return self.filter(Q(slug=name) | Q(pk=uuid.UUID(name)))
+        except ValueError:
+            return self.filter(slug=name)
+
+    def in_language(self, slug: str) -> Self:
+        """Those that may be solved in it."""
+        allowed = Cast("allowed_languages", models.TextField())
+        return self.alias(allowed=allowed).filter(Q(allowed_languages=[]) | Q(allowed__contains=f'"{slug}"'))
 
 
 class Question(models.Model):
@@ -309,8 +329,9 @@ class TestCaseQuerySet(models.QuerySet["TestCase"]):
                 public=visibility == TestCase.Visibility.PUBLIC,
                 input_sha256=input_sha256,
                 answer_sha256=answer_sha256,
+                input_bytes=size,
             )
-            for index, (input_sha256, _, answer_sha256, _, group, points, visibility) in enumerate(rows, 1)
+            for index, (input_sha256, size, answer_sha256, _, group, points, visibility) in enumerate(rows, 1)
         ]
 
 
@@ -320,6 +341,7 @@ class StoredCase(Case):
 
     input_sha256: str = ""
     answer_sha256: str = ""
+    input_bytes: int = 0
 
 
 class BlobShelf:

@@ -10,6 +10,13 @@ EASIEST_FIRST = Case(
 )
 
 
+def with_words(questions: QuestionQuerySet, text: str) -> QuestionQuerySet:
+    """Those that have each of the words in title or summary, or as slug."""
+    for word in text.split():
+        questions = questions.filter(Q(title__icontains=word) | Q(summary__icontains=word) | Q(slug=word))
+    return questions
+
+
 class QuestionSearch(forms.Form):
     q = forms.CharField(label="Search", required=False, max_length=120)
     difficulty = forms.ChoiceField(required=False, choices=[("", "Any"), *Question.Difficulty.choices])
@@ -24,8 +31,7 @@ class QuestionSearch(forms.Form):
         """Those of `questions` that fit the fields which are filled in and valid, the easiest first."""
         self.is_valid()
         wanted = self.cleaned_data
-        for word in wanted.get("q", "").split():
-            questions = questions.filter(Q(title__icontains=word) | Q(summary__icontains=word) | Q(slug=word))
+        questions = with_words(questions, wanted.get("q", ""))
         if wanted.get("difficulty"):
             questions = questions.filter(difficulty=wanted["difficulty"])
         if wanted.get("tag"):

@@ -18,6 +18,7 @@ from rest_framework.views import APIView
 
 from accounts.permissions import HasScope
 from accounts.scopes import Scope
+from accounts.throttles import ApiView
 from submissions import backends
 from submissions.backends import BackendStatus, Pair, State
 
@@ -33,7 +34,7 @@ class NothingKnown(APIException):
     default_detail = "How the judge servers are is not known now; please ask again soon."
 
 
-class BackendList(APIView):
+class BackendList(ApiView):
     """In the order in which they are tried."""
 
     permission_classes = (IsStaffWhoSeeSubmissions, HasScope)

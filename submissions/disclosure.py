@@ -5,19 +5,23 @@ difference. Never input, answer, output, the checker's words, stderr, exit code 
 input into any of them.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
+from uuid import UUID
 
 from django.urls import reverse
 
 from execution.types import VERDICT_NAMES, Verdict
 from questions.models import Blob, TestCase
+from questions.previews import TEXT_CAP as TEXT_CAP
+from questions.previews import shown
 from submissions import ephemeral, waiting
 from submissions.ephemeral import OwnCase
 from submissions.models import CaseResult, Submission
 
-TEXT_CAP = 64 * 1024
+text = shown
 
 
 def state(submission: Submission) -> dict[str, Any]:
@@ -68,23 +72,48 @@ def queue(submission: Submission) -> dict[str, Any] | None:
     return asdict(waiting.place(submission))
 
 
+NOTHING: dict[str, Any] = {"source": None, "compile_output": "", "own_cases": [], "results": []}
+
+
+def untold(submission: Submission) -> dict[str, Any]:
+    """The detail as far as the row alone knows it: nothing of its program and its cases."""
+    return summary(submission) | NOTHING
+
+
 def detail(submission: Submission) -> dict[str, Any]:
-    """All that its owner may see. A run's code and texts are null and missing once they have expired."""
+    """All that its owner may see. A run's code and texts are null and missing once they have expired.
+
+    `own_cases` are those that came with a run, also where they are not judged (yet).
+    """
+    return details([submission])[submission.pk]
+
+
+def details(submissions: Sequence[Submission]) -> dict[UUID, dict[str, Any]]:
+    """Those of many, by their ids: what is asked of the database is asked once for all of them."""
+    results: dict[UUID, list[CaseResult]] = defaultdict(list)
+    for result in CaseResult.objects.filter(submission__in=submissions):
+        results[result.submission_id].append(result)
+    data = _PublicData.of(submissions, results)
+    return {one.pk: _detail(one, results[one.pk], data) for one in submissions}
+
+
+def _detail(submission: Submission, results: Iterable[CaseResult], data: "_PublicData") -> dict[str, Any]:
     source, compile_output, own_cases, texts = _texts(submission)
-    case_results = list(submission.case_results.all())
-    data = _PublicData.of(submission, case_results, own_cases)
-    results = []
-    for result in case_results:
+    # They come after all others.
+    own = dict(enumerate(own_cases, submission.cases_total - len(own_cases) + 1))
+    told = []
+    for result in results:
         shown = case(result, submission)
         kept = texts.get(result.index) if submission.kind == Submission.Kind.RUN else _stored_texts(result)
-        if result.public and kept is not None and data.is_shown(result):
-            shown |= _public_part(result, kept, data)
-        results.append(shown)
+        if result.public and kept is not None:
+            given = _own_part(result, own) if _is_own(result) else data.of_case(result, submission)
+            shown |= {} if given is None else given | _printed(result, kept)
+        told.append(shown)
     return summary(submission) | {
-        "queue": queue(submission),
         "source": source,
         "compile_output": compile_output,
-        "results": results,
+        "own_cases": [_own_case(one) for one in own_cases],
+        "results": told,
     }
 
 
@@ -123,39 +152,72 @@ def _stored_texts(result: CaseResult) -> ephemeral.CaseTexts:
     return ephemeral.CaseTexts(bytes(result.output), bytes(result.stderr), result.difference_message)
 
 
+_Key = tuple[str, str]
+"""The hashes of a case's input and answer."""
+_Place = tuple[UUID | None, _Key]
+"""With the question's id."""
+
+
 @dataclass(frozen=True)
 class _PublicData:
-    """Inputs and answers that may be shown: those of cases that are public now, and a run's own ones.
+    """Inputs and answers of questions' cases that may be shown: of those that are public now.
 
-    `notes` has the (input, answer) hashes of the public cases, `beginnings` what is shown of each hash's bytes. A
-    run's own cases come after all others, by their indexes.
+    `notes` has them by question and hashes, `beginnings` what is shown of each hash's bytes.
     """
 
-    notes: Mapping[tuple[str, str], str]
+    notes: Mapping[_Place, str]
     beginnings: Mapping[str, bytes]
-    own_cases: Mapping[int, OwnCase]
 
     @classmethod
     def of(
-        cls, submission: Submission, results: Iterable[CaseResult], own_cases: Sequence[OwnCase]
+        cls, submissions: Iterable[Submission], results: Mapping[UUID, Iterable[CaseResult]]
     ) -> "_PublicData":
-        public_now = TestCase.objects.public().filter(question=submission.question_id)
-        notes = {(case.input_id, case.answer_id): case.note for case in public_now}
-        judged = {(result.input_sha256, result.answer_sha256) for result in results if result.public}
-        shown = {sha256 for key in judged & notes.keys() for sha256 in key}
-        first_own = submission.cases_total - len(own_cases) + 1
-        return cls(notes, Blob.objects.beginnings(shown, TEXT_CAP), dict(enumerate(own_cases, first_own)))
+        """For what was judged on cases that were public then."""
+        judged = {
+            (one.question_id, _key(result))
+            for one in submissions
+            for result in results[one.pk]
+            if result.public and not _is_own(result)
+        }
+        public_now = TestCase.objects.public().filter(question__in={question_id for question_id, _ in judged})
+        notes: dict[_Place, str] = {
+            (case.question_id, (case.input_id, case.answer_id)): case.note for case in public_now
+        }
+        shown = {sha256 for _, key in judged & notes.keys() for sha256 in key}
+        return cls(notes, Blob.objects.beginnings(shown, TEXT_CAP))
 
-    def is_shown(self, result: CaseResult) -> bool:
-        return self.is_own(result) or (result.input_sha256, result.answer_sha256) in self.notes
+    def of_case(self, result: CaseResult, submission: Submission) -> dict[str, Any] | None:
+        """What the program was given, and what was expected of it; None where the case is not public any more.
 
-    def is_own(self, result: CaseResult) -> bool:
-        return not result.input_sha256
+        `result` is that of a case which was public when it was judged.
+        """
+        note = self.notes.get((submission.question_id, _key(result)))
+        if note is None:
+            return None
+        return {
+            "own_input": False,
+            "note": note,
+            "input": text(self.beginnings[result.input_sha256]),
+            "answer": text(self.beginnings[result.answer_sha256]),
+        }
 
 
-def _public_part(result: CaseResult, kept: ephemeral.CaseTexts, data: _PublicData) -> dict[str, Any]:
-    """Texts of a case that was public when it was judged, and is so now."""
-    return _given(result, data) | {
+def _key(result: CaseResult) -> _Key:
+    return result.input_sha256, result.answer_sha256
+
+
+def _is_own(result: CaseResult) -> bool:
+    return not result.input_sha256
+
+
+def _own_part(result: CaseResult, own_cases: Mapping[int, OwnCase]) -> dict[str, Any]:
+    """The same of one's own case."""
+    own = own_cases.get(result.index, OwnCase(b""))  # one without any is run on an empty input
+    return {"own_input": True} | _own_case(own)
+
+
+def _printed(result: CaseResult, kept: ephemeral.CaseTexts) -> dict[str, Any]:
+    return {
         "output": text(kept.output),
         "stderr": text(kept.stderr),
         "difference_message": kept.difference_message,
@@ -165,20 +227,6 @@ def _public_part(result: CaseResult, kept: ephemeral.CaseTexts, data: _PublicDat
     }
 
 
-def _given(result: CaseResult, data: _PublicData) -> dict[str, Any]:
-    """What the program was given, and what was expected of it."""
-    if not data.is_own(result):
-        return {
-            "own_input": False,
-            "note": data.notes[result.input_sha256, result.answer_sha256],
-            "input": text(data.beginnings[result.input_sha256]),
-            "answer": text(data.beginnings[result.answer_sha256]),
-        }
-    own = data.own_cases.get(result.index, OwnCase(b""))  # one without any is run on an empty input
+def _own_case(own: OwnCase) -> dict[str, Any]:
     answer = None if own.answer is None else text(own.answer)
-    return {"own_input": True, "note": own.note, "input": text(own.input), "answer": answer}
-
-
-def text(data: bytes) -> str:
-    """For people: at most TEXT_CAP bytes, what is not UTF-8 replaced, without NUL (PostgreSQL stores none)."""
-    return data[:TEXT_CAP].decode("utf-8", errors="replace").replace("\0", "\N{REPLACEMENT CHARACTER}")
+    return {"note": own.note, "input": text(own.input), "answer": answer}

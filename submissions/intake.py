@@ -16,9 +16,9 @@ from accounts import limits
 from accounts.models import User
 from execution.languages import Language
 from questions.models import Question
-from submissions import ephemeral, judging, lifecycle, receipts, waiting
+from submissions import ephemeral, judging, lifecycle, receipts, waiting, webhooks
 from submissions.ephemeral import Trial
-from submissions.models import Submission, Webhook
+from submissions.models import Submission
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,21 +79,27 @@ class NewRun:
         )
 
 
+New = NewSubmission | NewRun
 Answer = Callable[[Submission], dict[str, Any]]
 
 
 @dataclass(frozen=True)
 class Taken:
-    """`answer` is what the client is told now; where it sent the same before, what it was told then."""
+    """`answer` is what the client is told now; where it sent the same before, what it was told then.
+
+    `place` is where it stood in the queue when it was taken, as far as that was known; None where it is repeated.
+    """
 
     submission: Submission
     answer: dict[str, Any]
-    is_repeated: bool = False
+    place: waiting.Place | None = None
+
+    @property
+    def is_repeated(self) -> bool:
+        return self.place is None
 
 
-def take(
-    new: NewSubmission | NewRun, *, user: User, answer: Answer, request: receipts.Request | None = None
-) -> Taken:
+def take(new: New, *, user: User, answer: Answer, request: receipts.Request | None = None) -> Taken:
     """A learner's program; it is safe after this. `request` is given where the client may send it more than once.
 
     `answer` may be asked within a transaction: it must ask nobody but the database.
@@ -101,27 +107,41 @@ def take(
     Raises NoBackend, QueueFull, Limited and receipts.KeyReused; redis.RedisError (of a run only) and django.db.Error
     where it could not be stored. Nothing was taken then.
     """
-    if request is not None and (known := receipts.find(user, request)):
-        return Taken(known.submission, known.answer, is_repeated=True)
+    if request is None:
+        return _take(new, user, answer, None)
+    if known := repeated(user, request):
+        return known
+    with receipts.alone(user, request):
+        return repeated(user, request) or _take(new, user, answer, request)
+
+
+def repeated(user: User, request: receipts.Request) -> Taken | None:
+    """What the same request has made before; None where it is new. Raises receipts.KeyReused."""
+    known = receipts.find(user, request)
+    return None if known is None else Taken(known.submission, known.answer)
+
+
+def _take(new: New, user: User, answer: Answer, request: receipts.Request | None) -> Taken:
     scope = lifecycle.LIMITED[new.kind]
-    waiting.admit(new.kind, new.language.slug)
+    place = waiting.admit(new.kind, new.language.slug)
     limits.take(scope, str(user.pk))
     try:
         new.prepare()
         with transaction.atomic():
             submission = new.start(user)
             if new.callback_url:
-                Webhook.objects.create(submission=submission, url=new.callback_url)
+                webhooks.add(submission, new.callback_url)
             told = answer(submission)
             if request is not None:
-                receipts.keep(user, request, submission, told)
-    except receipts.KnownMeanwhile:
+                told = receipts.keep(user, request, submission, told)
+    except (db.Error, redis.RedisError) as error:
         limits.refund(scope, str(user.pk))
-        assert request is not None
-        known = receipts.find(user, request)
-        assert known is not None  # receipts are kept for longer than a request takes
-        return Taken(known.submission, known.answer, is_repeated=True)
-    except (db.Error, redis.RedisError):
-        limits.refund(scope, str(user.pk))
+        # Somebody with the same key may have been faster.
+        if (
+            request is not None
+            and isinstance(error, db.IntegrityError)
+            and (known := repeated(user, request))
+        ):
+            return known
         raise
-    return Taken(submission, told)
+    return Taken(submission, told, place)

@@ -7,7 +7,8 @@ same. What it may lose at any line is an attempt, never the submission.
 import itertools
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -63,7 +64,7 @@ def submit(
     metadata: dict[str, Any] | None = None,
 ) -> Submission:
     """Take a program for judging against all cases of the question. It is safe once this returns."""
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         submission = lifecycle.create(
             kind=kind,
             user=user,
@@ -87,7 +88,7 @@ def run(
     metadata: dict[str, Any] | None = None,
 ) -> Submission:
     """Try the program that `ephemeral` keeps as `pk`; it is never counted, and soon forgotten."""
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         submission = lifecycle.create(
             pk=pk,
             kind=Submission.Kind.RUN,
@@ -149,7 +150,7 @@ def judge_submission(submission_id: str) -> None:
     if claim is None:
         return
     try:
-        with held(claim) as lease:
+        with held(claim) as lease, _noted(claim, submission, work):
             if work is None:
                 words = "The program is no longer kept. Please run it again."
                 lifecycle.fail(claim, code="expired", message=words)
@@ -159,6 +160,27 @@ def judge_submission(submission_id: str) -> None:
                 _judge(lease, work)
     except lifecycle.Fenced:
         logger.info("submission %s is judged by somebody else", submission.pk)
+
+
+@contextmanager
+def _noted(claim: lifecycle.Claim, submission: Submission, work: "Work | None") -> Iterator[None]:
+    """A record when an attempt begins, and one when it is over: what it is and how large, never a text."""
+    which = f"{claim.kind} {claim.submission_id} attempt={claim.attempt}"
+    logger.info(
+        "execution.started %s language=%s source_bytes=%d cases=%d input_bytes=%d",
+        which,
+        submission.language,
+        submission.source_bytes,
+        len(work.cases) if work else 0,
+        work.input_bytes if work else 0,
+    )
+    started = time.monotonic()
+    try:
+        yield
+    finally:
+        row = claim.row
+        told = (row.status, row.verdict or row.reason or "-", row.cases_judged, time.monotonic() - started)
+        logger.info("execution.finished %s status=%s outcome=%s cases=%d seconds=%.3f", which, *told)
 
 
 def _prepare_or_count(submission: Submission) -> "Work | None":
@@ -178,6 +200,7 @@ class Work:
 
     program: Program
     cases: Sequence[Case]
+    input_bytes: int
     limits: Limits
     checker: Checker
     policy: RunPolicy
@@ -195,6 +218,7 @@ def prepare(submission: Submission) -> Work | None:
     return Work(
         program=Program(submission.language, submission.source.encode()),
         cases=cases,
+        input_bytes=sum(case.input_bytes for case in cases),
         limits=question.judging_limits(),
         checker=question.judging_checker(),
         policy=RunPolicy(question.run_policy),
@@ -213,6 +237,7 @@ def _prepare_run(submission: Submission) -> Work | None:
     return Work(
         program=Program(submission.language, kept.source),
         cases=[*public_cases, *map(_own_case, itertools.count(len(public_cases) + 1), own)],
+        input_bytes=sum(case.input_bytes for case in public_cases) + sum(len(one.input) for one in own),
         limits=question.judging_limits() if question else run_limits(),
         checker=question.judging_checker() if question else trial.checker,
         policy=trial.policy,
@@ -264,7 +289,6 @@ def _judge(lease: Lease, work: Work) -> None:
             lifecycle.record(claim, cases, steps)
             if isinstance(steps[-1], Finished):
                 waiting.note_service(claim.lane, time.monotonic() - started)
-                logger.info("%s %s: %s", claim.kind, claim.submission_id, steps[-1].verdict)
     except Blob.DoesNotExist:
         # The author has replaced a case meanwhile: judge again, by the cases as they are now.
         logger.info("submission %s: its question's testcases have changed", claim.submission_id)

@@ -108,7 +108,7 @@ def create(
     metadata: dict[str, Any] | None = None,
 ) -> Submission:
     """A queued row with its first event; `source` is empty for a run. The caller enqueues it after commit."""
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         submission = Submission(
             pk=pk or uuid4(),
             kind=kind,
@@ -228,8 +228,7 @@ def _record_results(
 
 def fail(claim: Claim, *, code: str, message: str) -> None:
     """End it as our fault."""
-    if _error(claim.submission_id, _rows(claim), code, message) is None:
-        raise Fenced
+    _end_with(claim, _error(claim.submission_id, _rows(claim), code, message))
 
 
 def wait_for_backend(submission: Submission) -> None:
@@ -245,17 +244,8 @@ def wait_for_backend(submission: Submission) -> None:
 
 def await_room(claim: Claim) -> None:
     """All backends have as much as they may have: back into the queue, which is neither interruption nor outage."""
-    if (
-        _change(
-            claim.submission_id,
-            _rows(claim),
-            status=Status.QUEUED,
-            overdue_at=Now() + BACKEND_PATIENCE,
-            unavailable_since=None,
-        )
-        is None
-    ):
-        raise Fenced
+    changes = {"overdue_at": Now() + BACKEND_PATIENCE, "unavailable_since": None}
+    _end_with(claim, _change(claim.submission_id, _rows(claim), status=Status.QUEUED, **changes))
 
 
 def await_backend(claim: Claim) -> None:
@@ -263,10 +253,8 @@ def await_backend(claim: Claim) -> None:
 
     That is no interruption.
     """
-    if _give_up(claim.submission_id, _rows(claim)) is not None:
-        return
-    if _change(claim.submission_id, _rows(claim), status=Status.QUEUED, **_waiting()) is None:
-        raise Fenced
+    pk, rows = claim.submission_id, _rows(claim)
+    _end_with(claim, _give_up(pk, rows) or _change(pk, rows, status=Status.QUEUED, **_waiting()))
 
 
 def _waiting() -> dict[str, Any]:
@@ -280,8 +268,15 @@ def _waiting() -> dict[str, Any]:
 
 def give_back(claim: Claim) -> None:
     """Hand a submission on unfinished, on purpose (a worker that stops): not an interruption either."""
-    if _change(claim.submission_id, _rows(claim), status=Status.QUEUED, overdue_at=Now()) is None:
+    changes = {"status": Status.QUEUED, "overdue_at": Now()}
+    _end_with(claim, _change(claim.submission_id, _rows(claim), **changes))
+
+
+def _end_with(claim: Claim, row: Submission | None) -> None:
+    """The claim is over, and knows how: by its last change the row became this. Fenced where there was none."""
+    if row is None:
         raise Fenced
+    claim.row.status, claim.row.verdict, claim.row.reason = row.status, row.verdict, row.reason
 
 
 def let_go(claim: Claim) -> None:

@@ -11,15 +11,21 @@ from typing import Self
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.db import models
-from django.db.models import Q
+from django.db.models import ExpressionWrapper, Q
 from django.db.models.functions import Now
 
+from accounts.credentials import Credential
 from accounts.models import User
+from accounts.scopes import Scope
 from execution import languages
 from execution.types import Verdict
 from questions.models import Question
 
 VERDICTS = [verdict.value for verdict in Verdict if verdict is not Verdict.SK]
+
+
+def _has_expired() -> Q:
+    return Q(kind=Submission.Kind.RUN, created_at__lte=Now() - timedelta(seconds=settings.EXECUTION_TTL_S))
 
 
 class SubmissionQuerySet(models.QuerySet["Submission"]):
@@ -28,6 +34,12 @@ class SubmissionQuerySet(models.QuerySet["Submission"]):
         if user.is_staff and user.has_perm("submissions.view_submission"):
             return self.all()
         return self.filter(user_id=user.pk) if user.pk else self.none()
+
+    def visible_with(self, credential: Credential) -> Self:
+        """One's own; as `visible_to` where the credential has the scope `admin`."""
+        if credential.has(Scope.ADMIN):
+            return self.visible_to(credential.user)
+        return self.filter(user=credential.user)
 
     def graded(self) -> Self:
         return self.filter(kind=Submission.Kind.GRADED)
@@ -50,9 +62,11 @@ class SubmissionQuerySet(models.QuerySet["Submission"]):
 
     def kept(self) -> Self:
         """Without runs that have outlived their time: whatever is left of one, it can no longer be asked for."""
-        return self.exclude(
-            kind=Submission.Kind.RUN, created_at__lte=Now() - timedelta(seconds=settings.EXECUTION_TTL_S)
-        )
+        return self.exclude(_has_expired())
+
+    def with_expiry(self) -> Self:
+        """With `has_expired`: whether it is a run that has outlived its time."""
+        return self.annotate(has_expired=ExpressionWrapper(_has_expired(), models.BooleanField()))
 
     def without_texts(self) -> Self:
         """With their questions; programs and statements are large, and seldom what is asked for."""
@@ -160,6 +174,8 @@ class Submission(models.Model):
     created_at = models.DateTimeField(db_default=Now())
     started_at = models.DateTimeField(null=True, help_text="First claim; empty before.")
     finished_at = models.DateTimeField(null=True, help_text="Empty until final.")
+
+    has_expired: bool  # of rows that were asked for `with_expiry`
 
     objects = SubmissionQuerySet.as_manager()
 
@@ -274,6 +290,7 @@ class Webhook(models.Model):
 
     submission = models.OneToOneField(Submission, on_delete=models.CASCADE, related_name="webhook")
     url = models.URLField(max_length=2000)
+    origin = models.CharField(max_length=2000, help_text="The receiver, however the URL writes it.")
     attempts = models.PositiveIntegerField(default=0)
     next_try_at = models.DateTimeField(null=True, db_default=Now())
     delivered_at = models.DateTimeField(null=True)
@@ -288,6 +305,17 @@ class Webhook(models.Model):
 
     def __str__(self) -> str:
         return f"webhook of {self.submission_id}"
+
+    @property
+    def address(self) -> str:
+        """The URL without its query, which may hold a secret of the receiver."""
+        return self.url.partition("#")[0].partition("?")[0]
+
+    @property
+    def state(self) -> str:
+        if self.delivered_at is not None:
+            return "delivered"
+        return "waiting" if self.next_try_at is not None else "given_up"
 
 
 class Placement(models.Model):

@@ -5,18 +5,34 @@ A key is a user's own. It stands for the request that it came with first: with a
 
 import hashlib
 import json
+import logging
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from django.db import IntegrityError, transaction
+import redis
 from django.db.models.functions import Now
+from redis.exceptions import LockError
+from rest_framework.exceptions import ValidationError
+from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request as ApiRequest
 
 from accounts.models import User
+from submissions.connections import redis_client
 from submissions.models import Receipt, Submission
 
+logger = logging.getLogger(__name__)
+
+HEADER = "Idempotency-Key"
+REPLAYED = "Idempotency-Replayed"
 KEPT_FOR = timedelta(hours=24)
 LONGEST_KEY = 255
+KEY = re.compile(f"[\x21-\x7e]{{1,{LONGEST_KEY}}}")
+ALONE_S = 10  # how long nobody else with the same key is let in, should whoever is in there never come back
+LOOK_S = 0.02
 
 
 class KeyReused(Exception):
@@ -24,10 +40,6 @@ class KeyReused(Exception):
 
     def __init__(self) -> None:
         super().__init__("This Idempotency-Key was used for another request.")
-
-
-class KnownMeanwhile(Exception):
-    """The same key was kept by somebody else between `find` and `keep`."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +56,39 @@ class Request:
         return cls(key, hashlib.sha256(told.encode("utf-8", "surrogatepass")).hexdigest())
 
 
+def sent_with(request: ApiRequest) -> Request | None:
+    """What came with an Idempotency-Key; None without one. Raises ValidationError for what can be no key."""
+    key = request.headers.get(HEADER)
+    if key is None:
+        return None
+    if not KEY.fullmatch(key):
+        raise ValidationError({HEADER: [f"It must be 1 to {LONGEST_KEY} visible characters of ASCII."]})
+    return Request.of(key, request.path.rstrip("/"), request.data)
+
+
+@contextmanager
+def alone(user: User, request: Request) -> Iterator[None]:
+    """Let those who come with the same key in one after the other, so that no more than one uses up a limit.
+
+    While Redis is away, or for whoever has waited for long, all are let in: the database keeps just one.
+    """
+    digest = hashlib.sha256(request.key.encode()).hexdigest()
+    lock = redis_client().lock(
+        f"receipt:{user.pk}:{digest}", timeout=ALONE_S, blocking_timeout=ALONE_S / 2, sleep=LOOK_S
+    )
+    try:
+        is_held = lock.acquire()
+    except redis.RedisError as error:
+        logger.warning("requests with the same key are not kept apart: %s", error)
+        is_held = False
+    try:
+        yield
+    finally:
+        if is_held:
+            with suppress(LockError, redis.RedisError):
+                lock.release()
+
+
 def find(user: User, request: Request) -> Receipt | None:
     """None where the key is new; raises KeyReused where it came with something else."""
     kept = Receipt.objects.select_related("submission__question").filter(user=user, key=request.key).first()
@@ -52,19 +97,20 @@ def find(user: User, request: Request) -> Receipt | None:
     return kept
 
 
-def keep(user: User, request: Request, submission: Submission, answer: dict[str, Any]) -> None:
-    """In the transaction that makes the submission; raises KnownMeanwhile, whereupon nothing of it may stay."""
-    try:
-        with transaction.atomic():
-            Receipt.objects.create(
-                user=user,
-                key=request.key,
-                request_hash=request.hash,
-                submission=submission,
-                answer=json.loads(json.dumps(answer, default=str)),
-            )
-    except IntegrityError as error:
-        raise KnownMeanwhile from error
+def keep(user: User, request: Request, submission: Submission, answer: dict[str, Any]) -> dict[str, Any]:
+    """The answer as it is kept, in the transaction that makes the submission.
+
+    Raises IntegrityError where somebody else has kept the key since `find`; nothing of it may stay then.
+    """
+    kept: dict[str, Any] = json.loads(JSONRenderer().render(answer))
+    Receipt.objects.create(
+        user=user,
+        key=request.key,
+        request_hash=request.hash,
+        submission=submission,
+        answer=kept,
+    )
+    return kept
 
 
 def expire() -> int:

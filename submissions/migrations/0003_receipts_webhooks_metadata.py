@@ -97,6 +97,10 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("url", models.URLField(max_length=2000)),
+                (
+                    "origin",
+                    models.CharField(help_text="The receiver, however the URL writes it.", max_length=2000),
+                ),
                 ("attempts", models.PositiveIntegerField(default=0)),
                 (
                     "next_try_at",

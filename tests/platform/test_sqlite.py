@@ -1,11 +1,11 @@
-"""Many threads of one process write to SQLite, one after the other."""
+"""Many threads of one process write to SQLite, one after the other; and times are what they were."""
 
 import threading
 
 import pytest
 from django.db import connection, connections, transaction
 
-from accounts.models import User
+from accounts.models import Invitation, User
 from tests.factories import make_user
 
 pytestmark = [
@@ -86,3 +86,23 @@ def test_who_waits_too_long_for_the_others_is_told_that_it_is_locked():
     failed = in_threads(2, lambda number: (hold, try_to_write)[number](number))
 
     assert ["locked" in str(error) for error in failed] == [True]
+
+
+def test_a_time_that_the_databases_clock_has_set_is_the_same_as_a_parameter():
+    """Else a page of a list begins with the row that the page before has ended with."""
+    Invitation.objects.create(code="x")
+    invitation = Invitation.objects.get(code="x")
+
+    assert Invitation.objects.filter(created_at=invitation.created_at).exists()
+    assert not Invitation.objects.filter(created_at__lt=invitation.created_at).exists()
+
+
+@pytest.mark.parametrize(
+    ("earlier", "later"),
+    [("00:00:00", "00:00:00.001"), ("00:00:00.001", "00:00:00.001001"), ("00:00:00.999999", "00:00:01")],
+)
+def test_times_are_in_their_order_whatever_their_digits(earlier, later):
+    Invitation.objects.create(code="x", created_at=f"2026-01-01 {earlier}Z")
+
+    assert Invitation.objects.filter(created_at__lt=f"2026-01-01 {later}Z").exists()
+    assert Invitation.objects.get(created_at=f"2026-01-01 {earlier}Z").code == "x"

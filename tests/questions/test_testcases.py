@@ -8,7 +8,9 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models import ProtectedError
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
+from accounts.scopes import Scope
 from questions import testcases
+from questions.api import TestCaseList
 from questions.models import SHELF_BYTES, Blob, Question, TestCase
 from questions.testcases import TestCaseRefused
 from tests.factories import make_author, make_case, make_question, make_user
@@ -36,13 +38,16 @@ def test_judging_reads_data_only_when_a_case_is_run(django_assert_num_queries) -
         assert cases[4].input() == b"1 2"
 
 
-def test_every_address_that_knows_testcases_belongs_to_the_admin() -> None:
+def test_every_address_that_knows_testcases_belongs_to_the_admin_or_needs_a_scope_of_its_own() -> None:
     """S0.17, S4.1"""
+    api = "api/v1/questions/<slug:name>/testcases/"  # who may ask there: tests/questions/test_api.py
     routes = list(_routes(get_resolver().url_patterns))
     assert len(routes) > 30
     of_testcases = [route for route in routes if "testcase" in route or "blob" in route]
-    assert of_testcases
+    assert api in of_testcases
+    of_testcases.remove(api)
     assert [route for route in of_testcases if not route.startswith("admin/questions/testcase/")] == []
+    assert TestCaseList.required_scopes == {"GET": Scope.TESTS_READ}
     assert [route for route in routes if "contest" in route] == []
 
 

@@ -365,7 +365,7 @@ def break_backends(settings):
 
 @pytest.mark.parametrize("query", ["", "?wait=true"])
 def test_while_no_backend_works_a_run_is_502_at_once_and_leaves_nothing_behind(client, settings, query):
-    """S2.18: in less than 50 ms, without a call to Judge0 (the client of this test would not let it through)."""
+    """(S2.18, C8): in less than 50 ms, without a call to Judge0 (the client of this test would not let it through)."""
     settings.RATE_LIMITS = settings.RATE_LIMITS | {"run": "1/minute"}
     body = program(make_question())
     break_backends(settings)
@@ -386,7 +386,7 @@ def test_while_no_backend_works_a_run_is_502_at_once_and_leaves_nothing_behind(c
 
 
 def test_while_no_backend_works_what_is_graded_is_taken_at_once_also_from_who_would_wait(client, settings):
-    """S2.18 (in part)"""
+    """S2.18 (in part), C8 (in part)"""
     break_backends(settings)
     started = time.monotonic()
 
@@ -430,7 +430,7 @@ def test_what_was_taken_is_never_answered_with_an_error(client, settings, query,
 
     submission = Submission.objects.get()
     assert (answer.status_code, answer["Location"]) == (202, f"{SUBMIT}{submission.pk}/")
-    assert (answer.json()["id"], answer.json()["queue"]) == (str(submission.pk), None)
+    assert answer.json()["id"] == str(submission.pk)
     assert answer.json()["question"]["slug"] == question.slug
 
 
@@ -682,6 +682,16 @@ def test_a_body_in_an_odd_charset_is_400(client, address, charset):
     for media_type in ("application/json", "application/x-www-form-urlencoded"):
         answer = client.generic("POST", address, b"username=x", f"{media_type}; charset={charset}")
         assert answer.status_code == 400
+        assert address == "/login/" or "utf-8" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("charset", ["utf-8", "UTF8", "latin1", "ascii", "cp1252"])
+def test_a_charset_may_go_by_any_of_its_names(client, charset):
+    body = json.dumps(program(make_question())).encode()
+
+    answer = client.generic("POST", SUBMIT, body, f"application/json; charset={charset}")
+
+    assert answer.status_code == 202
 
 
 def test_a_number_of_many_digits_is_400_or_ignored_never_an_error_of_ours(client):
@@ -792,7 +802,7 @@ def test_of_a_hidden_case_not_even_the_exit_code_is_kept(client, engine, work):
     assert (hidden.verdict, hidden.exit_code, hidden.signal) == ("RTE", None, None)
 
 
-@pytest.mark.parametrize("path", ["", "nonsense/", "submissions/not-a-uuid/", "submissions"])
+@pytest.mark.parametrize("path", ["nonsense/", "submissions/not-a-uuid/", "submissions"])
 def test_any_other_address_of_the_api_is_a_problem_document(path):
     for ask in (Client().get, Client().post, Client().delete):
         answer = ask(f"/api/v1/{path}")
