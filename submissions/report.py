@@ -111,6 +111,12 @@ class Report:
     def is_final(self) -> bool:
         return self.submission.is_final
 
+    @property
+    def has_choice(self) -> bool:
+        """Whether there are cases to choose from; a run on nothing but an input of one's own is told as a whole."""
+        cells = [cell for strip in self.strips for cell in strip.cells]
+        return bool(self.strips) and not (len(cells) == self.submission.cases_total == 1 and cells[0].is_own)
+
 
 def of(submission: Submission, chosen_index: int | None = None) -> Report:
     """`chosen_index` is a case that the reader asked for; otherwise the one that explains the verdict is chosen."""
@@ -128,7 +134,7 @@ def of(submission: Submission, chosen_index: int | None = None) -> Report:
         submission=submission,
         shown=shown,
         outcome=_outcome(submission, compared),
-        headline=_headline(submission, compared, shown["queue"]),
+        headline=_headline(submission, compared, disclosure.queue(submission)),
         facts=_facts(submission, list(results.values())),
         explanation=submission.message or REASONS.get(submission.reason, ""),
         strips=_strips(submission, results),
@@ -394,6 +400,8 @@ def _case_facts(case: dict[str, Any], *, is_counted: bool) -> list[str]:
     # Of a program that was stopped at a limit they tell how the judge stops programs, nothing about this one.
     if case["verdict"] == Verdict.RTE:
         facts += _ending(case)
+    elif _shown_verdict(case)[0] == RAN:
+        facts.append("exit code 0")
     return facts
 
 

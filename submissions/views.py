@@ -4,9 +4,10 @@ Scripts fetch parts of the same pages (`?part=result`, the history), so that a r
 """
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
@@ -19,7 +20,7 @@ from django.core.exceptions import BadRequest
 from django.core.paginator import Paginator
 from django.db import InterfaceError, OperationalError
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.templatetags.static import static
 from django.urls import reverse
@@ -32,10 +33,10 @@ from accounts.models import User
 from execution import languages
 from execution.errors import NoBackend
 from execution.languages import Language
-from execution.types import Verdict
+from execution.types import Limits, Verdict
 from questions.models import Blob, Question
 from questions.search import QuestionSearch
-from submissions import disclosure, intake, lifecycle, report, waiting
+from submissions import disclosure, ephemeral, intake, judging, lifecycle, report, waiting
 from submissions.models import Submission
 from submissions.serializers import RunSerializer, SubmitSerializer, TooLarge, run_of
 
@@ -120,41 +121,53 @@ def _send(request: HttpRequest, user: User, question: Question) -> HttpResponse:
     )
     language = languages.find(sent["language"]) or question.languages()[0]
     draft = Draft(language, source, own_input, is_given=True)
+    return _answer(serializer, draft, lambda told, status: _solve_page(request, question, told, status))
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why a program was not taken. `errors` by field, or by none."""
+
+    status: int
+    errors: dict[str, list[str]]
+    retry_after_s: int | None = None
+
+
+def _answer(
+    serializer: RunSerializer | SubmitSerializer, draft: Draft, page: Callable[[Draft, int], HttpResponse]
+) -> HttpResponse:
+    """To the page of what was taken; or `page` again, with the draft and why it was not taken, and that status."""
+    taken = _take(serializer)
+    if isinstance(taken, Submission):
+        return SeeOther(reverse("submission", args=[taken.pk]))
+    is_limited = taken.status == HTTPStatus.TOO_MANY_REQUESTS
+    told = replace(draft, errors=taken.errors, retry_after_s=taken.retry_after_s if is_limited else None)
+    answer = page(told, taken.status)
+    if taken.retry_after_s is not None:
+        answer["Retry-After"] = str(taken.retry_after_s)
+    return answer
+
+
+def _take(serializer: RunSerializer | SubmitSerializer) -> Submission | Refusal:
+    """Take what a form has sent for the user of the serializer's context."""
     try:
         serializer.is_valid(raise_exception=True)
         given = serializer.validated_data
-        new = run_of(given) if action == "run" else intake.NewSubmission(**given)
-        submission = intake.take(new, user=user, answer=disclosure.summary).submission
+        new = run_of(given) if isinstance(serializer, RunSerializer) else intake.NewSubmission(**given)
+        return intake.take(new, user=serializer.context["user"], answer=disclosure.summary).submission
     except ValidationError as error:
-        return _refused(request, question, draft, 400, _by_field(error))
+        return Refusal(400, _by_field(error))
     except TooLarge as error:
-        return _refused(request, question, draft, 413, error.errors)
+        return Refusal(413, error.errors)
     except limits.Limited as limited:
-        draft = replace(draft, retry_after_s=limited.retry_after_s)
-        return _refused(request, question, draft, 429, {}, limited.retry_after_s)
+        return Refusal(429, {}, limited.retry_after_s)
     except waiting.QueueFull as full:
-        return _refused(request, question, draft, 503, {"": [str(full)]}, full.retry_after_s)
+        return Refusal(503, {"": [str(full)]}, full.retry_after_s)
     except NoBackend as error:
-        return _refused(request, question, draft, 502, {"": [str(error)]}, TRY_AGAIN_S)
+        return Refusal(502, {"": [str(error)]}, TRY_AGAIN_S)
     except (redis.RedisError, InterfaceError, OperationalError) as error:
         logger.error("a program cannot be taken: %s", error)
-        sentence = "It cannot be taken just now; please try again soon."
-        return _refused(request, question, draft, 503, {"": [sentence]}, TRY_AGAIN_S)
-    return SeeOther(reverse("submission", args=[submission.pk]))
-
-
-def _refused(
-    request: HttpRequest,
-    question: Question,
-    draft: Draft,
-    status: int,
-    errors: dict[str, list[str]],
-    retry_after_s: int | None = None,
-) -> HttpResponse:
-    answer = _solve_page(request, question, replace(draft, errors=errors), status=status)
-    if retry_after_s is not None:
-        answer["Retry-After"] = str(retry_after_s)
-    return answer
+        return Refusal(503, {"": ["It cannot be taken just now; please try again soon."]}, TRY_AGAIN_S)
 
 
 def _text(request: HttpRequest, name: str) -> str:
@@ -212,7 +225,7 @@ def _solve_page(request: HttpRequest, question: Question, draft: Draft, status: 
             for index, case in enumerate(public, start=1)
         ],
         "hidden_count": question.testcases.count() - len(public),
-        "limits": _limits(question, draft.language),
+        "limits": _limits(question.judging_limits(), draft.language),
         "max_source": f"{settings.MAX_SOURCE_BYTES // 1024} KiB",
         "attempts": _attempts(request.user, question)[:ATTEMPTS_SHOWN],
         "page_data": _page_data(request.user, question, draft),
@@ -220,40 +233,50 @@ def _solve_page(request: HttpRequest, question: Question, draft: Draft, status: 
     return render(request, "submissions/solve.html", context, status=status)
 
 
-def _limits(question: Question, language: Language) -> dict[str, str]:
+def _limits(of_all: Limits, language: Language) -> dict[str, str]:
     """Time and memory in words, as they hold for the language."""
-    limits = language.limits(question.judging_limits())
-    return {"time": report.duration(limits.time_ms), "memory": report.memory(limits.memory_kib)}
+    own = language.limits(of_all)
+    return {"time": report.duration(own.time_ms), "memory": report.memory(own.memory_kib)}
 
 
 def _page_data(user: User | AnonymousUser, question: Question, draft: Draft) -> dict[str, Any]:
-    """What the page's scripts need to know."""
+    """What the solve page's scripts need to know."""
     starters = _starters(question)
-    newest = _newest(user, question)
-    return {
-        "user": str(user.pk) if user.is_authenticated else None,
+    of_all = question.judging_limits()
+    return _writing_data(user, draft, _newest(user, question)) | {
         "question": question.slug,
         "signIn": f"{reverse('login')}?next={question.get_absolute_url()}&draft=1",
         "submitUrl": reverse("api-submissions"),
-        "runUrl": reverse("api-runs"),
         "historyUrl": reverse("solve-history", args=[question.slug]),
         "languages": {
-            language.slug: {
-                "mode": language.editor_mode,
-                "modeUrl": static(f"ace/mode-{language.editor_mode}.js"),
-                "starter": starters.get(language.slug, ""),
-                "name": language.name,
-                "limits": _limits(question, language),
-            }
+            language.slug: _language_data(language, of_all, starters.get(language.slug, ""))
             for language in question.languages()
         },
+    }
+
+
+def _writing_data(user: User | AnonymousUser, draft: Draft, newest: Submission | None) -> dict[str, Any]:
+    """What the scripts need to know of any page where one writes and runs a program."""
+    return {
+        "user": str(user.pk) if user.is_authenticated else None,
+        "runUrl": reverse("api-runs"),
         "given": draft.is_given,
         "resume": newest and _to_follow(newest),
         "retryAfter": draft.retry_after_s,
     }
 
 
-def _newest(user: User | AnonymousUser, question: Question) -> Submission | None:
+def _language_data(language: Language, of_all: Limits, starter: str = "") -> dict[str, Any]:
+    return {
+        "name": language.name,
+        "mode": language.editor_mode,
+        "modeUrl": static(f"ace/mode-{language.editor_mode}.js"),
+        "starter": starter,
+        "limits": _limits(of_all, language),
+    }
+
+
+def _newest(user: User | AnonymousUser, question: Question | None) -> Submission | None:
     """One's latest submission or run, so that its result is there again after a reload; runs fade soon."""
     if not user.is_authenticated:
         return None
@@ -283,6 +306,52 @@ def history(request: HttpRequest, slug: str) -> HttpResponse:
     question = get_object_or_404(Question.objects.visible_to(request.user), slug=slug)
     attempts = _attempts(request.user, question)[:ATTEMPTS_SHOWN]
     return render(request, "submissions/_history.html", {"attempts": attempts, "question": question})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+def playground(request: HttpRequest) -> HttpResponse:
+    """Run any program on an input of one's own: no question, nothing counted, nothing kept for long."""
+    assert isinstance(request.user, User)
+    if request.method != "POST":
+        return _playground_page(request, _kept_draft(request), 200)
+    source, own_input = _text(request, "source"), _text(request, "input")
+    sent = {"language": request.POST.get("language", ""), "source": source, "input": own_input}
+    language = languages.find(sent["language"]) or languages.LANGUAGES[0]
+    draft = Draft(language, source, own_input, is_given=True)
+    serializer = RunSerializer(data=sent, context={"user": request.user})
+    return _answer(serializer, draft, lambda told, status: _playground_page(request, told, status))
+
+
+def _kept_draft(request: HttpRequest) -> Draft:
+    """Program and input of the run named by `?from=`, for as long as they are kept; else nothing."""
+    wanted = _uuid(request.GET.get("from", ""))
+    if wanted is None:
+        return Draft(languages.LANGUAGES[0], "")
+    runs = Submission.objects.visible_to(request.user).kept().filter(kind=Submission.Kind.RUN)
+    run = get_object_or_404(runs, pk=wanted)
+    texts = ephemeral.load(run.pk)
+    if texts is None:
+        raise Http404
+    own_input = texts.trial.cases[0].input if texts.trial.cases else b""
+    return Draft(
+        languages.get(run.language), texts.source.decode(), disclosure.text(own_input), is_given=True
+    )
+
+
+def _playground_page(request: HttpRequest, draft: Draft, status: int) -> HttpResponse:
+    of_all = judging.run_limits()
+    page_data = _writing_data(request.user, draft, _newest(request.user, None)) | {
+        "signIn": f"{reverse('login')}?next={reverse('playground')}&draft=1",
+        "languages": {one.slug: _language_data(one, of_all) for one in languages.LANGUAGES},
+    }
+    context = {
+        "offered": languages.LANGUAGES,
+        "draft": draft,
+        "limits": _limits(of_all, draft.language),
+        "page_data": page_data,
+    }
+    return render(request, "submissions/playground.html", context, status=status)
 
 
 @require_safe

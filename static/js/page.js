@@ -1,4 +1,4 @@
-// What both live pages share: the data the server left, the spoken line, the connection's state, copying.
+// What live pages share: the data the server left, the spoken line, the connection's state, keys.
 
 export const pageData = () => JSON.parse(document.getElementById("page-data").textContent);
 
@@ -23,17 +23,17 @@ for (const type of ["online", "offline"]) {
   });
 }
 
-/** Buttons with data-copy copy the first text block of their box. */
-export function startCopying() {
-  document.addEventListener("click", async (event) => {
-    const button = event.target.closest("[data-copy]");
-    if (!button) return;
-    try {
-      await navigator.clipboard.writeText(button.closest(".box").querySelector("pre").textContent);
-      button.textContent = "Copied";
-    } catch {
-      button.textContent = "Not allowed";
-    }
-    setTimeout(() => { button.textContent = "Copy"; }, 1500);
-  });
+/** `actFor(what was pressed)` is what to do then, or null: the key is left to whom it belongs. An open dialog has all. */
+export function startKeys(actFor) {
+  // In the capture phase, so that the editor does not take them first.
+  document.addEventListener("keydown", (event) => {
+    const { ctrlKey, metaKey, altKey, shiftKey } = event;
+    const isTyping = Boolean(event.target.closest?.("input, textarea, select, [contenteditable]"));
+    const pressed = { key: event.key.toLowerCase(), isCommand: ctrlKey || metaKey, isTyping, ctrlKey, altKey, shiftKey };
+    const act = actFor(pressed);
+    if (!act || document.querySelector("dialog[open]")) return;
+    event.preventDefault();
+    event.stopPropagation();
+    act();
+  }, true);
 }

@@ -428,6 +428,7 @@ def test_a_run_shows_the_output_on_ones_own_input(client, engine, work):
     assert [cell.label for cell in report.strips[1].cells] == ["Case 2, own input: ran"]
     assert [line.html for line in report.chosen.output.lines] == ["42"]
     assert [strip.title for strip in report.strips] == ["Public", "Own input"]
+    assert b'class="cell"' in answer.content
     assert "not counted" in answer.content.decode()
 
 
@@ -446,10 +447,13 @@ def test_a_run_on_nothing_but_ones_own_input_is_not_called_accepted(client, engi
     address = send(client, question, action="run", input="20 22").headers["Location"]
     work()
 
-    report = client.get(address).context["report"]
+    answer = client.get(address)
+    report = answer.context["report"]
 
     assert (report.headline, report.outcome, report.facts[0]) == ("Ran", "ran", "a run, not counted")
     assert not any("passed" in fact for fact in report.facts)
+    assert report.chosen.facts[-1] == "exit code 0"
+    assert b'class="cell"' not in answer.content  # there is nothing to choose from
 
 
 def test_a_run_that_has_expired_shows_its_verdict_only(client, engine, work):
@@ -721,6 +725,15 @@ def test_how_a_program_ended_is_told_in_words_where_it_ended_by_itself(
     facts = client.get(f"/submissions/{submission.pk}/").context["report"].chosen.facts
 
     assert facts[2:] == told or facts[3:] == told
+
+
+def test_an_authors_note_on_a_case_is_told_as_one(client, learner):
+    question = make_question([])
+    case = make_case(question, "5 5\n", "10\n", public=True, note="Two equal numbers.")
+    data = {"input_sha256": case.input_id, "answer_sha256": case.answer_id}
+    submission = finished(learner, "WA", question, **data)
+
+    assert b"Note: Two equal numbers." in client.get(f"/submissions/{submission.pk}/").content
 
 
 @pytest.mark.parametrize(("time_ms", "is_explained"), [(22, True), (3001, False)])
