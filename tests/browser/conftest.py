@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
+from tests.browser import elsewhere as other_origin
+from tests.browser.elsewhere import Elsewhere
 from tests.conftest import Stack
 
 CHROMIUM = "/usr/bin/chromium"
@@ -80,6 +82,24 @@ def visit(browser: Browser, stack: Stack, signed_in: Any, troubles: list[str]) -
     yield open_page
     for context in contexts:
         context.close()
+
+
+@pytest.fixture(scope="package")
+def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Elsewhere]:
+    with other_origin.started(tmp_path_factory.mktemp("elsewhere") / "var") as found:
+        yield found
+
+
+@pytest.fixture
+def foreign_page(browser: Browser, elsewhere: Elsewhere, troubles: list[str]) -> Iterator[Page]:
+    """An empty page of another origin, with an <output>."""
+    context = browser.new_context()
+    page = context.new_page()
+    page.on("console", lambda said: _note(troubles, said))
+    page.on("pageerror", lambda error: troubles.append(str(error)))
+    page.goto(elsewhere.url)
+    yield page
+    context.close()
 
 
 def _note(troubles: list[str], said: Any) -> None:

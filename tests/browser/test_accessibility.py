@@ -27,6 +27,18 @@ def test_axe_finds_nothing_on_the_list_and_the_sign_in_page(visit: Visit, color_
     assert violations(visit("/login/", anonymous=True, **look)) == []
 
 
+def test_axe_finds_nothing_on_the_pages_of_accounts(visit: Visit, color_scheme, viewport):
+    look = {"color_scheme": color_scheme, "viewport": viewport}
+    assert violations(visit("/signup/", anonymous=True, **look)) == []
+
+    page = visit("/account/", **look)
+    page.get_by_label("What it is for").fill("editor")
+    page.get_by_label("see questions").check()
+    page.get_by_role("button", name="Make the key").click()
+    expect(page.get_by_text("Copy it now: it is not shown again.")).to_be_visible()
+    assert violations(page) == []
+
+
 def test_axe_finds_nothing_on_the_solve_page_and_on_results(visit: Visit, color_scheme, viewport):
     page = visit("/questions/sum/", color_scheme=color_scheme, viewport=viewport)
     is_narrow = viewport["width"] < 800
@@ -50,4 +62,16 @@ def test_axe_finds_nothing_on_the_solve_page_and_on_results(visit: Visit, color_
     page.locator("#history .chip").first.click()
     assert violations(page) == []
     page.goto(page.url.split("/submissions/")[0] + "/submissions/")
+    assert violations(page) == []
+
+
+def test_axe_finds_nothing_on_the_page_to_run_code(visit: Visit, color_scheme, viewport):
+    page = visit("/run/", color_scheme=color_scheme, viewport=viewport)
+    write(page, "python", "import sys\nprint(input())\nsys.exit('no')\n")
+    assert violations(page) == []
+
+    page.get_by_role("textbox", name="Input").fill("1")
+    page.get_by_role("button", name="Run Code").click()
+    await_verdict(page, "✗ Runtime error")
+
     assert violations(page) == []
