@@ -4,6 +4,7 @@ The environment wins over `.env`, which wins over `var/up.env` (what a running `
 its engine). Nothing else in the project reads the environment.
 """
 
+import ipaddress
 import os
 import secrets
 import sys
@@ -57,6 +58,23 @@ def rate(name: str, default: str) -> str:
     return value
 
 
+def networks(name: str) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+    """The networks in variable `name`, such as `10.1.0.0/16,fd00::/8`; nonsense is refused by name."""
+    try:
+        return [ipaddress.ip_network(one.strip()) for one in env.list(name, default=[]) if one.strip()]
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name} must be networks such as 10.1.0.0/16: {error}.") from error
+
+
+def algorithms(name: str, default: list[str]) -> list[str]:
+    """The signatures in variable `name`: only such whose keys are pairs, so that nobody can sign with a public key."""
+    known = {f"{kind}{size}" for kind in ("RS", "ES", "PS") for size in (256, 384, 512)} | {"EdDSA"}
+    value = [one.strip() for one in env.list(name, default=default) if one.strip()]
+    if not value or not known.issuperset(value):
+        raise ImproperlyConfigured(f"{name} must be some of {', '.join(sorted(known))}.")
+    return value
+
+
 def secret_key() -> str:
     """SECRET_KEY, or the one that the first start wrote to `var/secret_key` (readable by its owner only)."""
     if given := env.str("SECRET_KEY", default=""):
@@ -70,6 +88,19 @@ def secret_key() -> str:
         raise ImproperlyConfigured(
             f"{path} cannot be used ({error.strerror}): make it yours, or set VAR_DIR or SECRET_KEY."
         ) from error
+
+
+def mail() -> dict[str, Any]:
+    """Django's EMAIL_… from EMAIL_URL; where there is none, messages are files in `var/mail`, for the operator."""
+    url = env.str("EMAIL_URL", default="")
+    if not url:
+        return {"EMAIL_BACKEND": "accounts.mail.PrivateFiles", "EMAIL_FILE_PATH": str(VAR_DIR / "mail")}
+    try:
+        found = env.email_url_config(url)
+    except (ValueError, ImproperlyConfigured):
+        # Neither the URL nor what was said of it: it carries a password.
+        raise ImproperlyConfigured("EMAIL_URL must be like smtp+tls://user:password@host:587.") from None
+    return {name: value for name, value in found.items() if name.startswith("EMAIL_") and value is not None}
 
 
 def _write_once(path: Path, text: str) -> None:
@@ -115,9 +146,11 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "channels",
+    "corsheaders",
     "csp",
     "django_rq",
     "rest_framework",
+    "drf_spectacular",
     "judgeplatform",
     "submissions",
     "questions",
@@ -126,7 +159,10 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "corsheaders.middleware.CorsMiddleware",  # first: whatever refuses a request, its client may read why
     "judgeplatform.middleware.refuse_odd_charsets",
+    "judgeplatform.middleware.refuse_null_characters",
+    "judgeplatform.middleware.refuse_large_bodies",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -141,6 +177,7 @@ MIDDLEWARE = [
 ROOT_URLCONF = "judgeplatform.urls"
 ASGI_APPLICATION = "judgeplatform.asgi.application"
 AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["accounts.signing_in.AnySpelling"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "questions"
@@ -171,6 +208,13 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 
+SIGNUP = choice("SIGNUP", "closed", ("open", "invite", "closed"))
+PASSWORD_RESET_TIMEOUT = 24 * 3600  # the message says so
+HAS_MAIL = bool(env.str("EMAIL_URL", default=""))
+globals().update(mail())
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default=f"Judge <noreply@{PUBLIC_HOST}>")
+
 LANGUAGE_CODE = "en-gb"  # 24 hours; our texts are written by hand
 TIME_ZONE = env.str("TIME_ZONE", default="UTC")
 USE_TZ = True
@@ -182,6 +226,7 @@ STATICFILES_FINDERS = [
     "django.contrib.staticfiles.finders.FileSystemFinder",
     "judgeplatform.staticfiles.AppFilesFinder",
     "judgeplatform.staticfiles.EditorFinder",
+    "judgeplatform.staticfiles.SwaggerFinder",
 ]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
@@ -202,6 +247,31 @@ CONTENT_SECURITY_POLICY = {
     },
 }
 X_FRAME_OPTIONS = "DENY"
+
+# Pages of other origins may speak the API, with a key or a token; never with a cookie, and they see no page of ours.
+CORS_ALLOWED_ORIGINS = env.list("CORS_ALLOWED_ORIGINS", default=[])
+CORS_URLS_REGEX = r"^/(api|v1)/"
+CORS_ALLOW_CREDENTIALS = False
+CORS_ALLOW_METHODS = ("GET", "HEAD", "OPTIONS", "POST")
+CORS_ALLOW_HEADERS = (
+    "accept",
+    "authorization",
+    "content-type",
+    "idempotency-key",
+    "if-none-match",
+    "last-event-id",
+    "x-code-exec-key",
+)
+CORS_EXPOSE_HEADERS = (
+    "ETag",
+    "Idempotency-Replayed",
+    "Location",
+    "RateLimit-Limit",
+    "RateLimit-Remaining",
+    "RateLimit-Reset",
+    "Retry-After",
+    "WWW-Authenticate",
+)
 
 # --- Data ----------------------------------------------------------------------------------------------------
 
@@ -243,6 +313,7 @@ RQ_QUEUES = {
     for name in ("default", "low")
 }
 RQ = {"COMMIT_MODE": "auto"}
+RQ_SHOW_ADMIN_LINK = False  # its pages let any staff empty the queues, whatever rights they have
 
 CHANNEL_LAYERS = {
     "default": {
@@ -306,6 +377,7 @@ JUDGE_WATCHDOG_S = number("JUDGE_WATCHDOG_S", max(120.0, LONGEST_CALL_S + 10), l
 MAX_QUEUE_AGE_S = number("MAX_QUEUE_AGE", 1800, least=1)
 MAX_QUEUE_DEPTH = number("MAX_QUEUE_DEPTH", 1000, least=1)
 SYNC_WAIT_MAX_S = number("SYNC_WAIT_MAX", 20.0, least=0, most=600)
+SYNC_WAITERS = number("SYNC_WAITERS", 500, least=0, most=100_000)
 
 # --- Caps ----------------------------------------------------------------------------------------------------
 
@@ -313,6 +385,7 @@ MAX_SOURCE_BYTES = number("MAX_SOURCE_BYTES", 64 * 1024, least=1, most=16 * 1024
 MAX_TESTCASES = number("MAX_TESTCASES", 500, least=1, most=100_000)
 MAX_STDIN_BYTES = number("MAX_STDIN_BYTES", 16 * 1024 * 1024, least=1, most=1024**3)
 MAX_RUN_STDIN_BYTES = number("MAX_RUN_STDIN_BYTES", 64 * 1024, least=1, most=16 * 1024 * 1024)
+MAX_RUN_TESTCASES = number("MAX_RUN_TESTCASES", 50, least=1, most=1000)
 MAX_TOTAL_RUNTIME_S = number("MAX_TOTAL_RUNTIME", 120, least=1, most=86400)
 MAX_MEMORY_MIB = number("CODE_EXECUTOR_MAX_MEMORY", 256, least=16, most=65536)
 EXECUTION_TTL_S = number("EXECUTION_TTL", 3600, least=1, most=604800)
@@ -321,16 +394,44 @@ EVENT_TTL_S = number("EVENT_TTL", 6 * 3600, least=1)
 MAX_BODY_BYTES = 6 * (MAX_SOURCE_BYTES + MAX_RUN_STDIN_BYTES) + 64 * 1024
 # Forms of the admin carry a statement and several programs; testcase files do not count.
 DATA_UPLOAD_MAX_MEMORY_SIZE = max(8 * 1024 * 1024, MAX_BODY_BYTES)
+# They count for this: a form of the admin, with all files in it.
+MAX_UPLOAD_BYTES = number("MAX_UPLOAD_BYTES", 64 * 1024 * 1024, least=DATA_UPLOAD_MAX_MEMORY_SIZE)
 
 RATE_LIMITS = {
     "submit": rate("RATE_LIMIT_SUBMIT", "20/minute"),
     "run": rate("RATE_LIMIT_RUN", "40/minute"),
+    "ai": rate("RATE_LIMIT_AI", "20/hour"),
+    "ticket": rate("RATE_LIMIT_TICKET", "120/minute"),
+    # Of an address: requests to the API without a credential, and with one that is not valid.
+    "anonymous": rate("RATE_LIMIT_ANONYMOUS", "120/minute"),
+    "bad-credential": rate("RATE_LIMIT_BAD_CREDENTIAL", "120/minute"),
     "sign-in": rate("RATE_LIMIT_SIGN_IN", "10/minute"),
     # A whole class may sit behind one address.
     "sign-in-address": rate("RATE_LIMIT_SIGN_IN_ADDRESS", "120/minute"),
+    "sign-up": rate("RATE_LIMIT_SIGN_UP", "20/hour"),
+    "password-reset": rate("RATE_LIMIT_PASSWORD_RESET", "5/hour"),
+    "password-reset-address": rate("RATE_LIMIT_PASSWORD_RESET_ADDRESS", "60/hour"),
 }
 RATE_LIMIT_BACKEND = choice("RATE_LIMIT_BACKEND", "redis", ("redis", "locmem"))
 CODE_EXEC_KEYS = [key.strip() for key in env.list("CODE_EXEC_KEY", default=[]) if key.strip()]
+REQUIRE_CODE_EXEC_KEY = env.bool("REQUIRE_CODE_EXEC_KEY", default=True)
+
+# The OIDC issuer whose tokens are accepted. A Firebase project is one whose addresses are known.
+AUTH_JWT_FIREBASE_PROJECT = env.str("AUTH_JWT_FIREBASE_PROJECT", default="")
+AUTH_JWT_ISSUER = env.str("AUTH_JWT_ISSUER", default="")
+AUTH_JWT_AUDIENCE = env.str("AUTH_JWT_AUDIENCE", default="")
+AUTH_JWT_JWKS_URL = env.str("AUTH_JWT_JWKS_URL", default="")
+if AUTH_JWT_FIREBASE_PROJECT:
+    AUTH_JWT_ISSUER = AUTH_JWT_ISSUER or f"https://securetoken.google.com/{AUTH_JWT_FIREBASE_PROJECT}"
+    AUTH_JWT_AUDIENCE = AUTH_JWT_AUDIENCE or AUTH_JWT_FIREBASE_PROJECT
+    AUTH_JWT_JWKS_URL = AUTH_JWT_JWKS_URL or (
+        "https://www.googleapis.com/service_accounts/v1/jwk/securetoken@system.gserviceaccount.com"
+    )
+AUTH_JWT_ALGORITHMS = algorithms("AUTH_JWT_ALGORITHMS", ["RS256", "ES256"])
+AUTH_JWT_LEEWAY_S = number("AUTH_JWT_LEEWAY", 60, least=0, most=600)
+
+# Networks that webhooks may reach although they are not public.
+WEBHOOK_ALLOWED_NETWORKS = networks("WEBHOOK_ALLOWED_NETWORKS")
 
 # --- The embedded engine -------------------------------------------------------------------------------------
 
@@ -345,7 +446,7 @@ ENGINE_CACHE_BYTES = number("ENGINE_CACHE_BYTES", 256 * 1024 * 1024)
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "accounts.authentication.CodeExecKeyAuthentication",
+        "accounts.authentication.HeaderAuthentication",
         "accounts.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": [
@@ -356,6 +457,36 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["submissions.parsers.BoundedJSONParser"],
     "EXCEPTION_HANDLER": "judgeplatform.problems.answer",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+    "DEFAULT_SCHEMA_CLASS": "judgeplatform.openapi.schema.AutoSchema",
+    "URL_FORMAT_OVERRIDE": None,  # `Accept` alone says what is wanted
+}
+
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Judge platform",
+    "DESCRIPTION": (BASE_DIR / "judgeplatform/openapi/introduction.md").read_text(),
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "SORT_OPERATION_PARAMETERS": False,
+    "PREPROCESSING_HOOKS": ["judgeplatform.openapi.schema.without_doubles"],
+    "POSTPROCESSING_HOOKS": ["judgeplatform.openapi.schema.complete"],
+    "TAGS": [
+        {"name": "Questions"},
+        {"name": "Submissions", "description": "Programs that are graded, and kept."},
+        {"name": "Runs", "description": "Programs that are tried, and forgotten."},
+        {"name": "Live"},
+        {"name": "Webhooks"},
+        {"name": "Platform"},
+        {"name": "S0", "description": "For clients of an earlier contract: /v1/…"},
+        {"name": "S1", "description": "For clients of an earlier contract: jobs."},
+        {
+            "name": "S3",
+            "description": "For clients of an earlier contract: /api/execution/…, /api/challenges",
+        },
+        {"name": "S4", "description": "For clients of an earlier contract: /api/v1/executions/…"},
+    ],
 }
 
 LOGGING = {
@@ -369,6 +500,7 @@ LOGGING = {
         "django.db.backends": {"level": "INFO"},
         "rq": {"level": "WARNING"},  # five lines a job; ours tell what was judged
         "daphne": {"level": "WARNING"},
+        "urllib3": {"level": "INFO"},  # it would tell whole URLs, secrets of webhooks' receivers included
         "markdown_it": {"level": "INFO"},
     },
 }

@@ -4,37 +4,71 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path, re_path
 from django.views.generic import RedirectView
 
-from accounts.views import slowed_down
+from accounts.api import TicketList
+from accounts.views import own_name, slowed_down
 from judgeplatform import health
-from submissions import api, backend_views, callbacks, consumers
+from judgeplatform.contents import Contents
+from judgeplatform.openapi import views as openapi
+from questions import api as questions
+from submissions import api, backend_views, callbacks, consumers, offers, streams, webhook_views
+from submissions.dialects.urls import both
 
 api_urlpatterns = [
+    path("", Contents.as_view(), name="api-contents"),
+    path("questions/", questions.QuestionList.as_view(), name="api-questions"),
+    path("questions/<slug:name>/", questions.QuestionDetail.as_view(), name="api-question"),
+    path("questions/<slug:name>/testcases/", questions.TestCaseList.as_view(), name="api-testcases"),
+    path("languages/", offers.LanguageList.as_view(), name="api-languages"),
+    path("limits/", offers.LimitList.as_view(), name="api-limits"),
     path("submissions/", api.SubmissionList.as_view(), name="api-submissions"),
     path("submissions/<uuid:pk>/", api.SubmissionDetail.as_view(), name="api-submission"),
     path("submissions/<uuid:pk>/cancel/", api.SubmissionCancel.as_view(), name="api-submission-cancel"),
     path("submissions/<uuid:pk>/events/", api.SubmissionEvents.as_view(), name="api-submission-events"),
+    path("submissions/<uuid:pk>/stream/", streams.SubmissionStream.as_view(), name="api-submission-stream"),
     path("runs/", api.RunList.as_view(), name="api-runs"),
     path("runs/<uuid:pk>/", api.RunDetail.as_view(), name="api-run"),
+    path("receipts/<path:key>/", api.ReceiptDetail.as_view(), name="api-receipt"),
+    path("webhooks/", webhook_views.WebhookList.as_view(), name="api-webhooks"),
     path("backends/", backend_views.BackendList.as_view(), name="api-backends"),
-    re_path(r"", api.NothingHere.as_view()),
+    path("tickets/", TicketList.as_view(), name="api-tickets"),
+    path("schema/", openapi.Schema.as_view(), name="api-schema"),
+    path("docs/", openapi.docs, name="api-docs"),
+    path("<path:rest>", api.NothingHere.as_view()),
 ]
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", RedirectView.as_view(pattern_name="questions"), name="home"),
     path("", include("accounts.urls")),
     path("", include("submissions.urls")),
+    path("", include("submissions.dialects.urls")),
     path("api/v1/", include(api_urlpatterns)),
+    *both("api/stream/<uuid:pk>", streams.JobStream, "s1-stream"),
     path("admin/login/", slowed_down(admin.site.login)),
+    path(
+        "admin/password_change/",
+        admin.site.admin_view(slowed_down(admin.site.password_change, own_name), True),
+    ),
     path("admin/backends/", admin.site.admin_view(backend_views.page), name="admin-backends"),
     path("admin/", admin.site.urls),
     path("callbacks/judge0/<uuid:work_id>/<str:signature>/", callbacks.judge0, name="judge0-callback"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
+    # S4's names for them
+    path("health", health.healthz),
+    path("health/", health.healthz, name="s4-health"),
+    path("health/ready", health.readyz),
+    path("health/ready/", health.readyz, name="s4-ready"),
 ]
 
 handler400 = "judgeplatform.problems.bad_request"
+handler403 = "judgeplatform.problems.not_allowed"
+handler404 = "judgeplatform.problems.not_found"
+handler500 = "judgeplatform.problems.server_error"
 
 websocket_urlpatterns = [
-    path("ws/submissions/<uuid:pk>/", consumers.SubmissionConsumer.as_asgi(), name="ws-submission"),
-    re_path(r"", consumers.NothingHere.as_asgi()),
+    path("ws/submissions/<uuid:pk>/", consumers.submission, name="ws-submission"),
+    path("ws/executions/", consumers.executions, name="ws-executions"),
+    path("api/v1/executions/ws/<uuid:pk>", consumers.execution, name="ws-execution"),
+    path("api/v1/executions/ws/<uuid:pk>/", consumers.execution),
+    re_path(r"", consumers.nothing_here),
 ]

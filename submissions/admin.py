@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString
 
 from execution.types import VERDICT_NAMES, Verdict
 from submissions import report
-from submissions.models import CaseResult, Submission
+from submissions.models import CaseResult, Submission, Webhook
 
 
 class ReadOnly:
@@ -228,3 +228,48 @@ class SubmissionAdmin(ReadOnly, admin.ModelAdmin):
     @admin.display(description="judged against")
     def judged_against(self, submission: Submission) -> str:
         return f"revision {submission.revision}" if submission.revision else "–"
+
+
+@admin.register(Webhook)
+class WebhookAdmin(ReadOnly, admin.ModelAdmin):
+    """Whom the platform tells that submissions have ended, and whether it got through."""
+
+    list_display = (
+        "submission_id",
+        "user",
+        "address",
+        "state",
+        "attempts",
+        "last_status",
+        "last_error",
+        "next",
+    )
+    list_display_links = None
+    list_filter = (
+        ("delivered_at", admin.EmptyFieldListFilter),
+        ("next_try_at", admin.EmptyFieldListFilter),
+        "last_status",
+    )
+    search_fields = ("submission__user__username", "=submission__id")
+    list_select_related = ("submission__user",)
+    ordering = ("-created_at", "-pk")
+    show_full_result_count = False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Webhook]:
+        rows: QuerySet[Webhook] = super().get_queryset(request)
+        return rows.defer("submission__source", "submission__compile_output")
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return obj is None and super().has_view_permission(request)  # the list says all that there is
+
+    @admin.display(description="user")
+    def user(self, webhook: Webhook) -> str:
+        return webhook.submission.user.get_username()
+
+    @admin.display(description="state")
+    def state(self, webhook: Webhook) -> str:
+        return webhook.state.replace("_", " ")
+
+    @admin.display(description="next try")
+    def next(self, webhook: Webhook) -> str:
+        return _moment(webhook.next_try_at)

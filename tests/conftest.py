@@ -14,10 +14,13 @@ import pytest
 import requests
 from django.conf import settings
 
+from accounts import tokens
 from judgeplatform.stack import free_port
 from submissions.connections import pool, redis_client
 from submissions.worker import make_worker
 from tests import environment
+from tests.access import World
+from tests.issuer import Issuer
 from tests.platform.running import RunningPlatform, leashed
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -102,6 +105,24 @@ def backends(settings) -> Callable[..., None]:
     return use
 
 
+@pytest.fixture(scope="session")
+def oidc_issuer() -> Iterator[Issuer]:
+    with Issuer() as issuer:
+        yield issuer
+
+
+@pytest.fixture
+def world(oidc_issuer, settings, db) -> World:
+    """All that there is to get at, and nothing that slows down who asks for it."""
+    for name, value in oidc_issuer.settings().items():
+        setattr(settings, name, value)
+    tokens._keys.cache_clear()
+    settings.SIGNUP = "open"
+    settings.SYNC_WAIT_MAX_S = 0.0
+    settings.RATE_LIMITS = dict.fromkeys(settings.RATE_LIMITS, "100000/minute")
+    return World(oidc_issuer)
+
+
 @dataclass(frozen=True)
 class Stack:
     """A running platform: real Redis, engine, workers and web server; `learner` and `author` are name and password."""
@@ -123,7 +144,7 @@ class Stack:
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """`manage.py up` with the sample questions, started once for all tests that need a whole platform."""
     # Many tests share its one learner.
-    generous = {"RATE_LIMIT_SUBMIT": "1000/minute", "RATE_LIMIT_RUN": "1000/minute"}
+    generous = {"RATE_LIMIT_SUBMIT": "1000/minute", "RATE_LIMIT_RUN": "1000/minute", "SIGNUP": "open"}
     running = RunningPlatform(tmp_path_factory.mktemp("stack") / "var", free_port(), **generous)
     try:
         running.wait_for("is ready")

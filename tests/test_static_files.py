@@ -32,3 +32,10 @@ def test_of_the_editor_only_what_is_offered_is_collected(collected):
     assert {"ace.js", "mode-python.js", "mode-c_cpp.js", "theme-github_dark.js"} <= names
     assert "mode-abap.js" not in names
     assert not (collected / "rest_framework").exists()
+
+
+def test_of_swagger_ui_only_what_its_page_needs_is_collected(collected):
+    names = {path.name.split(".")[0] for path in (collected / "swagger-ui").iterdir()}
+
+    assert names == {"swagger-ui", "swagger-ui-bundle"}
+    assert not (collected / "drf_spectacular_sidecar").exists()

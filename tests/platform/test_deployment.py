@@ -157,9 +157,8 @@ def test_what_the_example_offers_gets_into_the_containers():
 
 
 def test_the_readme_lists_every_setting_and_no_other():
+    readers = r"(?:env\.\w+|number|choice|rate|networks|algorithms)"
     read_by_settings = set(
-        re.findall(
-            r"""(?:env\.\w+|number|choice|rate)\(\s*f?["']([A-Z0-9_]+)""", read("judgeplatform/settings.py")
-        )
+        re.findall(rf"""{readers}\(\s*f?["']([A-Z0-9_]+)""", read("judgeplatform/settings.py"))
     )
     assert read_by_settings == settings_of_readme()

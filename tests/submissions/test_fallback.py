@@ -151,7 +151,7 @@ def test_a_server_that_hangs_is_left_after_the_time_that_is_set(fake, backends, 
 
 
 def test_a_refusal_is_asked_once_and_ends_in_an_error_with_its_code(fake, backends, work):
-    """S1.19, S3.40"""
+    """S1.19, S3.40, C13"""
     first, second = fake(), fake()
     first.refuse = lambda stdin: {"language_id": ["language with id 71 doesn't exist"]}
     backends(first.url, second.url)
