@@ -101,7 +101,7 @@ def differences(
 
 @pytest.mark.parametrize("name", CALLERS)
 def test_each_caller_gets_what_the_table_says_and_no_more(name, world, caplog):
-    """S0.19, C4: 401 without a credential, 403 without the scope, 404 for what is somebody else's."""
+    """S0.19, S4.2, C4: 401 without a credential, 403 without the scope, 404 for what is somebody else's."""
     secrets: set[bytes] = set()
 
     assert list(differences(CALLERS[name], world, secrets)) == []

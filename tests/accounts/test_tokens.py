@@ -65,7 +65,7 @@ def part(value: object) -> str:
 
 @pytest.mark.django_db
 def test_a_token_makes_its_user_once_who_has_no_password(issuer):
-    """S4.2 (in part): a token signed by the issuer is accepted, and what it is called there is kept."""
+    """S4.2: a token signed by the issuer is accepted, and what it is called there is kept."""
     answers = [ask(issuer.token("alice")), ask(issuer.token("alice")), ask(issuer.token("bob"))]
 
     assert [answer.status_code for answer in answers] == [200, 200, 200]
@@ -114,7 +114,7 @@ def now() -> int:
     ),
 )
 def test_a_token_with_wrong_claims_is_refused(issuer, claims):
-    """S4.2 (in part), C4 (in part): expired, of another issuer, for another audience, of nobody …"""
+    """S4.2, C4 (in part): expired, of another issuer, for another audience, of nobody …"""
     told = {name: value() if callable(value) else value for name, value in claims.items()}
 
     assert verdict_on(issuer.token(**told)) == REFUSED
