@@ -1,6 +1,8 @@
 """A learner whose program waits: where it stands, and how to take it back. The learners' worker is frozen meanwhile."""
 
+import contextlib
 import re
+import sqlite3
 import time
 from collections.abc import Iterator
 
@@ -25,19 +27,39 @@ def learner(stack: Stack) -> Learner:
 @pytest.fixture
 def frozen_worker(stack: Stack, learner: Learner) -> Iterator[None]:
     worker = stack.child("judge_worker", "default")
-    await_empty_queue(learner)
+    await_idle_worker(learner)
     worker.suspend()
+    deadline = time.monotonic() + 30
+    while holds_the_database(stack):  # frozen in the midst of a write, it would stop everybody's
+        worker.resume()
+        assert time.monotonic() < deadline, "the worker is always writing"
+        time.sleep(0.05)
+        worker.suspend()
     yield
     worker.resume()
-    await_empty_queue(learner)
+    await_idle_worker(learner)
 
 
-def await_empty_queue(learner: Learner) -> None:
+def holds_the_database(stack: Stack) -> bool:
+    """Somebody has been writing to SQLite for a second, longer than any write of the platform's takes."""
+    with contextlib.closing(
+        sqlite3.connect(stack.running.var / "db.sqlite3", timeout=1, isolation_level=None)
+    ) as database:
+        try:
+            database.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            return True
+        database.execute("ROLLBACK")
+    return False
+
+
+def await_idle_worker(learner: Learner) -> None:
     deadline = time.monotonic() + 30
-    waiting = f"{learner.url}/api/v1/submissions/?status=queued"
-    while learner.http.get(waiting, timeout=10).json()["results"]:
-        assert time.monotonic() < deadline, "the worker does not go on"
-        time.sleep(0.1)
+    for status in ("queued", "running"):
+        unfinished = f"{learner.url}/api/v1/submissions/?status={status}"
+        while learner.http.get(unfinished, timeout=10).json()["results"]:
+            assert time.monotonic() < deadline, "the worker does not go on"
+            time.sleep(0.1)
 
 
 def cancel(learner: Learner, pk: str) -> None:
