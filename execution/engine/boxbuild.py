@@ -1,4 +1,4 @@
-"""Makes the helper binary out of box.c, with the compiler that judging C needs anyway."""
+"""Makes the helper binary out of box/*.c, with the compiler that judging C needs anyway."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from pathlib import Path
 from .problems import Problem
 from .requirements import find
 
-_SOURCE = Path(__file__).with_name("box.c")
+_SOURCES = sorted(map(str, Path(__file__).with_name("box").glob("*.c")))
 _COMPILE_S = 60
 
 
 async def build(directory: Path) -> Path:
-    """Compile box.c into `directory`: static if the C library allows it. Raises Problem."""
+    """Compile box into `directory`: static if the C library allows it. Raises Problem."""
     target = directory / "box"
     compilers = find("gcc", "cc", "clang")
     if not compilers:
         raise Problem("A C compiler is missing: install one, e.g. apt-get install gcc libc6-dev.")
     complaint = ""
     for options in (["-static"], []):
-        complaint = await _compile([compilers[0], "-O2", *options, "-o", str(target), str(_SOURCE)])
+        complaint = await _compile([compilers[0], "-O2", *options, "-o", str(target), *_SOURCES])
         if not complaint:
             target.chmod(0o555)
             return target

@@ -9,41 +9,26 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import uvicorn
 
-from . import boxbuild, rundir
+from . import boxbuild, isolation, rundir
 from .artefacts import ArtefactCache
-from .cgroups import Cgroups, NoCgroups, prepare_v1, prepare_v2
 from .config import MAX_SLOTS, EngineConfig
 from .connections import uvicorn_options
 from .problems import Problem
 from .queue import Slots, SubmissionQueue
-from .requirements import find, problems
-from .sandbox import MIB, Job, Limits, Sandbox, SandboxFailed
+from .requirements import problems
+from .sandbox import Sandbox
 from .seats import SEATS, Seat
 from .server import Parts, application
 from .toolchain import RECIPES, Language, Recipe, prove
 from .verdict import Judge
-
-_TRIAL = Job(
-    argv=("/bin/true",),
-    limits=Limits(
-        cpu_ms=1000,
-        wall_ms=5000,
-        memory_kib=64_000,
-        stack_kib=8_000,
-        processes=4,
-        file_bytes=MIB,
-    ),
-)
 
 Say = Callable[[str], None]
 
@@ -91,7 +76,7 @@ def _bound_socket(config: EngineConfig) -> socket.socket:
 async def _engine(config: EngineConfig, say: Say) -> AsyncIterator[Parts]:
     with _seat() as seat, _run_directory(config, seat) as directory:
         box = await boxbuild.build(directory)
-        isolated = await _isolate(box, seat)
+        isolated = await isolation.find_best(box, seat)
         with contextlib.closing(isolated.cgroups):
             say(f"engine: isolation: {isolated.description}")
             slots = Slots(config.slots)
@@ -127,48 +112,6 @@ def _run_directory(config: EngineConfig, seat: Seat) -> Iterator[Path]:
         yield directory
     finally:
         rundir.remove(directory)
-
-
-@dataclass(frozen=True)
-class _Isolated:
-    sandbox: Sandbox
-    cgroups: Cgroups
-    description: str
-
-
-async def _isolate(box: Path, seat: Seat) -> _Isolated:
-    """A sandbox with the best cgroups in which a trial program runs."""
-    reason = ""
-    for cgroups in _candidates(seat):
-        sandbox = Sandbox(box, find("bwrap")[0], cgroups, seat.first_uid)
-        try:
-            outcome = await sandbox.run(_TRIAL, slot=0)
-        except SandboxFailed as error:
-            reason = str(error)
-        else:
-            if outcome.exit_code == 0 and outcome.signal is None:
-                return _Isolated(sandbox, cgroups, _description(cgroups, seat))
-            reason = f"/bin/true ended with {outcome}"
-        cgroups.close()
-    raise Problem(f"The sandbox does not work here: {reason}.")
-
-
-def _candidates(seat: Seat) -> Iterator[Cgroups]:
-    for prepare in (prepare_v1, prepare_v2):
-        if cgroups := prepare(seat.name):
-            yield cgroups
-    yield NoCgroups()
-
-
-def _description(cgroups: Cgroups, seat: Seat) -> str:
-    if seat.first_uid is None:
-        user = f"unprivileged as uid {os.geteuid()}"
-    else:
-        user = f"uid {seat.first_uid} and up, one per slot"
-    return (
-        f"bubblewrap with user, pid, network, ipc, uts and mount namespaces; seccomp; "
-        f"{user}; CPU and memory by {cgroups.description}"
-    )
 
 
 async def _languages(sandbox: Sandbox, slots: Slots, directory: Path) -> dict[int, Language]:

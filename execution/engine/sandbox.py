@@ -1,11 +1,12 @@
 """One program, once, isolated, limited and measured.
 
-    engine --posix_spawn--> box outer --> bwrap --as-pid-1 --> box init --> the program
+    engine --posix_spawn--> box outer --> the walls --> box init --> the program
 
-Inside there is a read-only /usr, a hand-made /dev, an empty network, fresh and sized /box, /tmp and
-/dev/shm, and nothing else. What goes in and out travels through anonymous files (memfd), so nothing
-a program writes ever gets a name on the host. The result is box init's report, never bwrap's exit
-code, which cannot tell a signal from an exit and does not count what the program's children used.
+What goes in and out travels through anonymous files (memfd), so nothing a program writes ever gets a
+name on the host. The result is box init's report, never the exit code of what is around it, which
+cannot tell a signal from an exit and does not count what the program's children used.
+
+What the walls are made of is an `Enclosure`'s to know: `bubblewrap` where namespaces can be made.
 
 Cost: about 5 ms a run over a bare fork and exec, of which the namespaces are 3.
 """
@@ -14,7 +15,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import enum
 import fcntl
 import json
 import logging
@@ -23,22 +23,15 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Self
+from typing import Protocol, Self
 
-from . import seccomp
 from .cgroups import Cgroups, Group, Usage
+from .jobs import Job, Killed, Outcome, SandboxFailed
 
 logger = logging.getLogger(__name__)
 
-MIB = 1024 * 1024
 _BACKSTOP_S = 3.0
 _MAX_INODES = 50_000
-_SANDBOX_UID = 65534
-_PASSWD = b"nobody:x:65534:65534:nobody:/box:/usr/sbin/nologin\n"
-_ETC = ("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives", "localtime")
-_TMP, _SHM = "/tmp", "/dev/shm"  # noqa: S108 - the sandbox's own
-_DEVICES = ("null", "zero", "full", "random", "urandom")
 
 # Without a memory cgroup, what sockets and pipes buffer is only bounded by these.
 _UNCOUNTED_FILES, _COUNTED_FILES = 64, 256
@@ -50,70 +43,21 @@ _STARTED, _BLIND = b"started\n", "blind"
 _SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
 
 
-class Killed(enum.Enum):
-    """The limit because of which box init killed the program, in box init's words."""
-
-    CPU = "cpu"
-    WALL = "wall"
-    MEMORY = "memory"
-    INODES = "inodes"
+Share = Callable[[str, bytes], str]
+"""Makes bytes (under a name for people) readable to what is started; the number of the descriptor they are on."""
 
 
-class SandboxFailed(Exception):
-    """The sandbox itself did not work: nothing is known about the program."""
+class Enclosure(Protocol):
+    """The walls around a run: how they are put up, and what is to be swept up behind them."""
 
+    description: str
 
-@dataclass(frozen=True)
-class Limits:
-    cpu_ms: int
-    """CPU time of everything in the sandbox after which it is killed; 0: none."""
-    wall_ms: int
-    memory_kib: int
-    stack_kib: int
-    processes: int
-    file_bytes: int
-    """Size of any file, standard output and standard error included; they end exactly there."""
-    scratch_bytes: int = 64 * MIB
-    """Size of /box and of /tmp, each."""
+    def command(self, job: Job, slot: int, outer: list[str], init: list[str], share: Share) -> list[str]:
+        """The chain as a command line: `box outer` with the options `outer`, then what makes the walls, then
+        `box init` with the options `init`, then the job's program. Raises OSError."""
 
-
-@dataclass(frozen=True)
-class Job:
-    """What to run: `argv[0]` is a path inside the sandbox, where /box is the working directory."""
-
-    argv: tuple[str, ...]
-    limits: Limits
-    stdin: bytes = b""
-    files: tuple[tuple[str, bytes], ...] = ()
-    """Path inside and content of files to be there, read-only."""
-    binds: tuple[tuple[Path, str], ...] = ()
-    """Host path and path inside of files to be there, read-only."""
-    merge_stderr: bool = False
-    """Standard error goes where standard output goes."""
-    collect: str | None = None
-    """Path inside of a file to bring out at the end, up to `limits.file_bytes`."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    exit_code: int
-    """Of the program itself; 0 when a signal ended it."""
-    signal: int | None
-    exec_errno: int
-    """Not 0: the program could not be started."""
-    killed: Killed | None
-    oom: bool
-    """The kernel killed at least one process in the sandbox for want of memory."""
-    cpu_ms: float
-    """User and system time of all processes and threads."""
-    wall_ms: float
-    memory_kib: int
-    """Peak of the whole sandbox where there is a memory cgroup, else of the resident sets."""
-    stdout: bytes
-    stderr: bytes
-    stdout_truncated: bool
-    stderr_truncated: bool
-    collected: bytes | None
+    def clear(self, slot: int) -> None:
+        """Take away what a run in `slot` left outside; nothing of it is alive. Raises OSError."""
 
 
 @dataclass(frozen=True)
@@ -166,15 +110,12 @@ class _Channels:
 class Sandbox:
     """Runs jobs; must live in the thread that lives as long as the process.
 
-    (bwrap asks the kernel to die with the *thread* that started it.)
+    (What is started asks the kernel to die with the *thread* that started it.)
     """
 
-    def __init__(self, box: Path, bwrap: str, cgroups: Cgroups, first_uid: int | None) -> None:
-        self._box = str(box)
-        self._bwrap = bwrap
+    def __init__(self, enclosure: Enclosure, cgroups: Cgroups) -> None:
+        self._enclosure = enclosure
         self._cgroups = cgroups
-        self._first_uid = first_uid
-        self._filter = seccomp.program(os.uname().machine, memory_is_counted=cgroups.counts_memory)
 
     async def run(self, job: Job, slot: int) -> Outcome:
         """Run `job` as the user of `slot`, which nobody else uses meanwhile.
@@ -197,6 +138,7 @@ class Sandbox:
         finally:
             try:
                 await group.remove()
+                self._enclosure.clear(slot)
             except OSError as error:
                 logger.error("sandbox: %s", error)
 
@@ -217,21 +159,13 @@ class Sandbox:
             if job.collect is not None:
                 init += ["-o", hand_on(os.dup(channels.collected)), "-f", job.collect]
                 init += ["-b", str(job.limits.file_bytes)]
-            files = [
-                (path, hand_on(_sealed_file("file", data)))
-                for path, data in (("/etc/passwd", _PASSWD), *job.files)
-            ]
-            options = _bwrap_options(job, files, self._box)
-            options += ["--seccomp", hand_on(_sealed_file("filter", self._filter))]
-            listed = b"".join(os.fsencode(option) + b"\0" for option in options)
-            arguments = hand_on(_sealed_file("arguments", listed))
-            outer = group.outer_options()
-            if self._first_uid is not None:
-                outer += ["-u", str(self._first_uid + slot)]
-            command = [self._box, "outer", *outer, "--", self._bwrap, "--args", arguments, "--"]
-            command += ["/.init", "init", *init, "--", *job.argv]
+
+            def share(name: str, data: bytes) -> str:
+                return hand_on(_sealed_file(name, data))
+
+            command = self._enclosure.command(job, slot, group.outer_options(), init, share)
             return os.posix_spawn(
-                self._box,
+                command[0],
                 command,
                 {},
                 file_actions=[
@@ -263,52 +197,6 @@ class Sandbox:
         for name, value in resources.items():
             options += ["-l", f"{name}={value}"]
         return options
-
-
-def _bwrap_options(job: Job, files: list[tuple[str, str]], box: str) -> list[str]:
-    scratch = str(job.limits.scratch_bytes)
-    options = [
-        "--unshare-user", "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts",
-        "--unshare-cgroup-try", "--die-with-parent", "--new-session", "--as-pid-1",
-        "--uid", str(_SANDBOX_UID), "--gid", str(_SANDBOX_UID), "--hostname", "box", "--clearenv",
-        "--setenv", "PATH", "/usr/local/bin:/usr/bin:/bin", "--setenv", "HOME", "/box",
-        "--setenv", "LANG", "C.UTF-8", "--setenv", "TMPDIR", _TMP,
-        "--setenv", "PYTHONDONTWRITEBYTECODE", "1",
-        "--ro-bind", "/usr", "/usr", *_ROOT_DIRECTORIES,
-        "--proc", "/proc", "--perms", "0755", "--dir", "/etc",
-    ]  # fmt: skip
-    for name in _ETC:
-        options += ["--ro-bind-try", f"/etc/{name}", f"/etc/{name}"]
-    options += ["--perms", "0755", "--dir", "/dev"]
-    for name in _DEVICES:
-        options += ["--dev-bind", f"/dev/{name}", f"/dev/{name}"]
-    options += [
-        "--symlink", "/proc/self/fd", "/dev/fd", "--symlink", "/proc/self/fd/0", "/dev/stdin",
-        "--symlink", "/proc/self/fd/1", "/dev/stdout", "--symlink", "/proc/self/fd/2", "/dev/stderr",
-        "--size", str(16 * MIB), "--perms", "1777", "--tmpfs", _SHM,
-        "--size", scratch, "--perms", "1777", "--tmpfs", _TMP,
-        "--size", scratch, "--perms", "0700", "--tmpfs", "/box",
-    ]  # fmt: skip
-    for path, descriptor in files:
-        options += ["--perms", "0444", "--file", descriptor, path]
-    for source, path in job.binds:
-        options += ["--ro-bind", str(source), path]
-    return [*options, "--ro-bind", box, "/.init", "--remount-ro", "/", "--chdir", "/box"]
-
-
-def _root_directories() -> list[str]:
-    """/bin, /lib and so on as this system has them: links into /usr, or directories of their own."""
-    options = []
-    for name in ("bin", "sbin", "lib", "lib32", "lib64", "libx32"):
-        path = Path("/", name)
-        if path.is_symlink():
-            options += ["--symlink", str(path.readlink()), str(path)]
-        elif path.is_dir():
-            options += ["--ro-bind", str(path), str(path)]
-    return options
-
-
-_ROOT_DIRECTORIES = _root_directories()
 
 
 def _sealed_file(name: str, data: bytes) -> int:

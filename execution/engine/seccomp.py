@@ -155,7 +155,7 @@ _RULES = (
     _Rule(_IOCTL, _ARGUMENT_1, _JUMP_EQUAL, _TIOCLINUX),
     # Limits are a process' own business, which is how the C library asks, not box init's.
     _Rule(_PRLIMIT64, _ARGUMENT_0, _JUMP_EQUAL, 0, is_denied_if=False),
-    # Its own core limit neither: see forbid_core_dumps() in box.c.
+    # Its own core limit neither: see forbid_core_dumps() in box/common.c.
     _Rule(_PRLIMIT64, _ARGUMENT_1, _JUMP_EQUAL, _RLIMIT_CORE),
     _Rule((160, 164), _ARGUMENT_0, _JUMP_EQUAL, _RLIMIT_CORE),  # setrlimit
     # Threads' own numbers must pass (pthread_setaffinity_np), box init's must not.

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import config
+from .jobs import MIB, Job, Limits, Outcome, SandboxFailed
 from .requirements import find
-from .sandbox import MIB, Job, Limits, Outcome, Sandbox, SandboxFailed
+from .sandbox import Sandbox
 
 PROGRAM = "a.out"
 MAX_PROGRAM_BYTES = 32 * MIB

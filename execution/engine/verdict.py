@@ -19,8 +19,9 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 
 from .artefacts import Artefact, ArtefactCache, Compiled, key
+from .jobs import MIB, Job, Killed, Limits, Outcome, SandboxFailed
 from .parameters import Parameters
-from .sandbox import MIB, Job, Killed, Limits, Outcome, Sandbox, SandboxFailed
+from .sandbox import Sandbox
 from .toolchain import MAX_COMPILE_OUTPUT_BYTES, PROGRAM
 
 IN_QUEUE, PROCESSING, ACCEPTED, WRONG_ANSWER, TIME_LIMIT, COMPILATION_ERROR = 1, 2, 3, 4, 5, 6

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 from execution.engine.artefacts import ArtefactCache
+from execution.engine.bubblewrap import Bubblewrap
 from execution.engine.cgroups import NoCgroups
 from execution.engine.parameters import parse
 from execution.engine.queue import SubmissionQueue
@@ -34,7 +35,7 @@ async def no_slot() -> AsyncIterator[int]:
 
 
 def queue_with(slot, directory: Path) -> SubmissionQueue:
-    sandbox = Sandbox(directory / "box", "bwrap", NoCgroups(), None)
+    sandbox = Sandbox(Bubblewrap(directory / "box", "bwrap", None, memory_is_counted=False), NoCgroups())
     return SubmissionQueue(Judge(sandbox, ArtefactCache(directory, 1000), slot, slot), max_waiting=10)
 
 

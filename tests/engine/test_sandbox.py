@@ -17,9 +17,11 @@ from typing import Any
 import pytest
 
 from execution.engine import boxbuild, rundir
+from execution.engine.bubblewrap import Bubblewrap
 from execution.engine.cgroups import Cgroups, NoCgroups, prepare_v1, prepare_v2
+from execution.engine.jobs import MIB, Job, Killed, Limits, Outcome, SandboxFailed
 from execution.engine.requirements import find, problems
-from execution.engine.sandbox import MIB, Job, Killed, Limits, Outcome, Sandbox, SandboxFailed
+from execution.engine.sandbox import Sandbox
 from execution.engine.seats import Seat
 
 from .conftest import wait_until
@@ -70,7 +72,10 @@ def trial(workshop: Workshop, request: pytest.FixtureRequest) -> Iterator[Trial]
         if found is None:
             pytest.skip("this machine lets us use no control groups")
         cgroups = found
-    sandbox = Sandbox(workshop.box, find("bwrap")[0], cgroups, workshop.seat.first_uid)
+    walls = Bubblewrap(
+        workshop.box, find("bwrap")[0], workshop.seat.first_uid, memory_is_counted=cgroups.counts_memory
+    )
+    sandbox = Sandbox(walls, cgroups)
     yield Trial(sandbox, cgroups)
     cgroups.close()
 
@@ -364,5 +369,5 @@ def test_pid_1_of_the_sandbox_refuses_to_be_anything_else(workshop):
 
 
 def test_the_check_for_pid_1_comes_before_everything_else_in_main():
-    lines = Path(boxbuild.__file__).with_name("box.c").read_text().partition("int main(")[2].splitlines()
+    lines = (Path(boxbuild.__file__).parent / "box/main.c").read_text().partition("int main(")[2].splitlines()
     assert "getpid() != 1" in "".join(lines[1:3])

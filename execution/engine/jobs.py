@@ -1,0 +1,77 @@
+"""What a sandbox is asked to run, and what it tells of it: values, no machinery."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from pathlib import Path
+
+MIB = 1024 * 1024
+
+
+class Killed(enum.Enum):
+    """The limit because of which box init killed the program, in box init's words."""
+
+    CPU = "cpu"
+    WALL = "wall"
+    MEMORY = "memory"
+    INODES = "inodes"
+
+
+class SandboxFailed(Exception):
+    """The sandbox itself did not work: nothing is known about the program."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    cpu_ms: int
+    """CPU time of everything in the sandbox after which it is killed; 0: none."""
+    wall_ms: int
+    memory_kib: int
+    stack_kib: int
+    processes: int
+    file_bytes: int
+    """Size of any file, standard output and standard error included; they end exactly there."""
+    scratch_bytes: int = 64 * MIB
+    """Size of /box and of /tmp, each."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What to run: `argv[0]` is a path inside the sandbox, where /box is the working directory."""
+
+    argv: tuple[str, ...]
+    limits: Limits
+    stdin: bytes = b""
+    files: tuple[tuple[str, bytes], ...] = ()
+    """Path inside and content of files to be there, read-only."""
+    binds: tuple[tuple[Path, str], ...] = ()
+    """Host path and path inside of files to be there, read-only."""
+    tree: Path | None = None
+    """Host path of a packed tree, unpacked into /box before anything else; what it holds belongs to the program."""
+    merge_stderr: bool = False
+    """Standard error goes where standard output goes."""
+    collect: str | None = None
+    """Path inside of what to bring out at the end: a file, up to `limits.file_bytes`, or a directory, packed."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    exit_code: int
+    """Of the program itself; 0 when a signal ended it."""
+    signal: int | None
+    exec_errno: int
+    """Not 0: the program could not be started."""
+    killed: Killed | None
+    oom: bool
+    """The kernel killed at least one process in the sandbox for want of memory."""
+    cpu_ms: float
+    """User and system time of all processes and threads."""
+    wall_ms: float
+    memory_kib: int
+    """Peak of the whole sandbox where there is a memory cgroup, else of the resident sets."""
+    stdout: bytes
+    stderr: bytes
+    stdout_truncated: bool
+    stderr_truncated: bool
+    collected: bytes | None
