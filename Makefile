@@ -15,6 +15,7 @@ bench:          ## measure
 	.venv/bin/python benchmarks/submit.py
 	.venv/bin/python benchmarks/live.py
 	.venv/bin/python benchmarks/platform.py
+	.venv/bin/python benchmarks/engine.py
 
 chaos:          ## break a platform in every way while learners submit; is anything lost?
 	bin/setup --tests
