@@ -30,7 +30,9 @@ CMD ["deploy/start-web"]
 
 FROM base AS engine
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends bubblewrap gcc g++ libc6-dev python3 \
+    && apt-get install -y --no-install-recommends \
+        bubblewrap gcc g++ libc6-dev python3 \
+        default-jdk-headless nodejs golang-go rustc ruby php-cli lua5.4 fp-compiler \
     && rm -rf /var/lib/apt/lists/* \
     && install -d -m 0700 /srv/var
 EXPOSE 2358

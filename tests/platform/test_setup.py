@@ -1,6 +1,7 @@
 """`bin/setup` on machines that lack something: the system's tools are fakes in a PATH of the test's own."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -10,7 +11,7 @@ import pytest
 
 from tests.platform.running import ROOT
 
-NEEDED = ("dirname", "uname", "cmp", "rm", "cp", "sh", "mkdir")
+NEEDED = ("dirname", "uname", "cmp", "rm", "cp", "sh", "mkdir", "cat")
 
 pytestmark = pytest.mark.skipif(
     not Path("/usr/include/stdio.h").exists(), reason="a C library's headers are needed"
@@ -48,9 +49,21 @@ class Machine:
     def set_up(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         return self.runs("setup", *arguments)
 
-    def runs(self, name: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    def set_up_without_node(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        """Where the system has no Node.js; what the system has is no matter of the PATH."""
+        places = [Path("/usr/bin/node"), Path("/usr/local/bin/node")]
+        hidden = [
+            word for path in places if path.exists() for word in ("--ro-bind", "/dev/null", path.resolve())
+        ]
+        bwrap = shutil.which("bwrap")
+        assert bwrap
+        return self.runs("setup", *arguments, before=(bwrap, "--dev-bind", "/", "/", *map(str, hidden), "--"))
+
+    def runs(
+        self, name: str, *arguments: str, before: tuple[str, ...] = ()
+    ) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
-            ["/bin/sh", str(self.clone / "bin" / name), *arguments],
+            [*before, "/bin/sh", str(self.clone / "bin" / name), *arguments],
             env={"PATH": str(self.tools), "HOME": os.environ.get("HOME", "/")},
             capture_output=True,
             text=True,
@@ -68,6 +81,20 @@ def test_without_a_new_enough_python_it_says_which_is_needed(machine):
     result = machine.set_up()
     assert result.returncode == 1
     assert result.stderr.startswith("Python 3.11 or newer is needed")
+
+
+def test_where_there_is_no_python_at_all_root_gets_one(machine):
+    """As in a container of Debian's own image."""
+    machine.is_used_by(0)
+    for tool in ("gcc", "g++", "bwrap"):
+        machine.has(tool)
+    python = machine.tools / "python3"
+    machine.has("apt-get", f"[ $1 = update ] || {{ printf '#!/bin/sh\\n' >{python}; chmod +x {python}; }}")
+    machine.has("chmod", f'exec {shutil.which("chmod")} "$@"')
+    result = machine.set_up()
+    told, made, *_ = result.stderr.splitlines()
+    assert told.startswith("Installing with apt-get: python3-venv")
+    assert made.startswith("Making a virtual environment")
 
 
 def test_without_root_it_says_exactly_what_to_install_and_installs_nothing(machine):
@@ -128,6 +155,49 @@ def test_a_second_call_changes_nothing(machine):
     (machine.clone / "requirements.txt").write_text("something==1\n")
     machine.set_up()
     assert "-m pip install" in calls.read_text()
+
+
+@pytest.fixture
+def complete(machine):
+    """A machine that has all that is needed."""
+    for tool in ("gcc", "g++", "bwrap"):
+        machine.has(tool)
+    python = machine.clone / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text("#!/bin/sh\n")
+    python.chmod(0o755)
+    (machine.clone / ".venv" / "installed-requirements.txt").touch()
+    return machine
+
+
+def test_more_languages_are_installed_where_that_works(complete):
+    complete.is_used_by(0)
+    complete.has("apt-get", f'echo "$*" >>{complete.clone}/asked')
+    result = complete.set_up_without_node()
+    assert result.returncode == 0
+    assert re.fullmatch(r"Installing with apt-get: .*\bnodejs\b.*\n", result.stderr)
+    asked = (complete.clone / "asked").read_text()
+    assert re.search(r"^install -y .*\bnodejs\b", asked, re.M)
+    assert "golang-go" not in asked
+
+
+@pytest.mark.parametrize("uid", [0, 1000])
+def test_a_language_that_cannot_be_installed_is_one_line_once_and_stops_nothing(complete, uid):
+    complete.is_used_by(uid)
+    complete.has(
+        "apt-get",
+        f'echo noise; echo noise >&2; [ "$1" = update ] && exit; echo >>{complete.clone}/asked; exit 1',
+    )
+    result = complete.set_up_without_node()
+    assert result.returncode == 0
+    *installing, told = result.stderr.splitlines()
+    assert re.match(
+        r"Some languages are not offered without these packages: apt-get install .*\bnodejs\b", told
+    )
+    assert [line.partition(":")[0] for line in installing] == ([] if uid else ["Installing with apt-get"])
+    assert (complete.clone / "asked").exists() == (uid == 0)
+    again = complete.set_up_without_node()
+    assert (again.returncode, again.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("fails", [True, False])
