@@ -41,6 +41,18 @@ QUOTED = 100  # characters of what a server showed in our sentence
 LIMITS = Limits(time_ms=5000, memory_kib=256 * 1024, output_kib=64)
 EXITS_WITH = 3
 
+_CPP = """\
+// {comment}
+#include <cstdio>
+#include <vector>
+int main() {{
+    std::vector<int> read(3);
+    for (int &one : read) if (std::scanf("%d", &one) != 1) return 1;
+    std::printf("%d\\n", read[0] * read[1] + read[2]);
+    return read[2];
+}}
+"""
+
 # Each reads two numbers and an exit code, prints the product plus the code, and exits with the code. The comment is
 # new every time, so that a server that keeps compiled programs has to compile.
 PROGRAMS = {
@@ -51,17 +63,7 @@ a, b, code = map(int, input().split())
 print(a * b + code)
 sys.exit(code)
 """,
-    "cpp": """\
-// {comment}
-#include <cstdio>
-#include <vector>
-int main() {{
-    std::vector<int> read(3);
-    for (int &one : read) if (std::scanf("%d", &one) != 1) return 1;
-    std::printf("%d\\n", read[0] * read[1] + read[2]);
-    return read[2];
-}}
-""",
+    "cpp": _CPP,
     "c": """\
 /* {comment} */
 #include <stdio.h>
@@ -72,6 +74,86 @@ int main(void) {{
     return code;
 }}
 """,
+    "java": """\
+// {comment}
+import java.io.*;
+class Main {{
+    public static void main(String[] arguments) throws IOException {{
+        String[] read = new BufferedReader(new InputStreamReader(System.in)).readLine().split(" ");
+        int code = Integer.parseInt(read[2]);
+        System.out.println(Integer.parseInt(read[0]) * Integer.parseInt(read[1]) + code);
+        System.exit(code);
+    }}
+}}
+""",
+    "javascript": """\
+// {comment}
+const [a, b, code] = require("fs").readFileSync(0, "utf8").split(" ").map(Number);
+console.log(a * b + code);
+process.exitCode = code;
+""",
+    "go": """\
+// {comment}
+package main
+import ("fmt"; "os")
+func main() {{
+    var a, b, code int
+    fmt.Scan(&a, &b, &code)
+    fmt.Println(a * b + code)
+    os.Exit(code)
+}}
+""",
+    "rust": """\
+// {comment}
+fn main() {{
+    let mut line = String::new();
+    std::io::stdin().read_line(&mut line).unwrap();
+    let read: Vec<i32> = line.split_whitespace().map(|one| one.parse().unwrap()).collect();
+    println!("{{}}", read[0] * read[1] + read[2]);
+    std::process::exit(read[2]);
+}}
+""",
+    "ruby": """\
+# {comment}
+a, b, code = gets.split.map(&:to_i)
+puts a * b + code
+exit code
+""",
+    "php": """\
+<?php // {comment}
+fscanf(STDIN, "%d %d %d", $a, $b, $code);
+echo $a * $b + $code, "\\n";
+exit($code);
+""",
+    "perl": """\
+# {comment}
+my ($first, $second, $code) = split " ", <STDIN>;
+print $first * $second + $code, "\\n";
+exit $code;
+""",
+    "lua": """\
+-- {comment}
+local a, b, code = io.read("*n", "*n", "*n")
+print(string.format("%d", a * b + code))
+os.exit(code)
+""",
+    "pascal": """\
+{{ {comment} }}
+var a, b, code: longint;
+begin
+    read(a, b, code);
+    writeln(a * b + code);
+    halt(code)
+end.
+""",
+    "bash": """\
+# {comment}
+read a b code
+echo $((a * b + code))
+exit $code
+""",
+    "cpp20": _CPP,
+    "cpp23": _CPP,
 }
 
 

@@ -74,7 +74,7 @@ class QuestionForm(forms.ModelForm[Question]):
     """The question without its testcases. Valid means that the instance's statement is rendered as well."""
 
     allowed_languages = forms.MultipleChoiceField(
-        choices=languages.CHOICES,
+        choices=languages.choices,
         required=False,
         widget=forms.CheckboxSelectMultiple,
         help_text="Tick none to allow every language, those of later versions too.",

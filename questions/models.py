@@ -136,6 +136,11 @@ class QuestionQuerySet(models.QuerySet["Question"]):
         return self.alias(allowed=allowed).filter(Q(allowed_languages=[]) | Q(allowed__contains=f'"{slug}"'))
 
 
+def usual_memory_kib() -> int:
+    """The memory limit of a new question."""
+    return int(settings.MAX_MEMORY_MIB * 1024)
+
+
 class Question(models.Model):
     class State(models.TextChoices):
         DRAFT = "draft"
@@ -176,7 +181,7 @@ class Question(models.Model):
     )
     memory_limit_kib = models.PositiveIntegerField(
         "memory limit (KiB)",
-        default=256 * 1024,
+        default=usual_memory_kib,
         validators=[MinValueValidator(4096), MaxValueValidator(2 * 1024 * 1024)],
     )
     output_limit_kib = models.PositiveIntegerField(
@@ -428,7 +433,7 @@ class StarterCode(models.Model):
     """What the editor shows first in one language."""
 
     question = models.ForeignKey(Question, on_delete=models.CASCADE, related_name="starter_codes")
-    language = models.CharField(max_length=30, choices=languages.CHOICES)
+    language = models.CharField(max_length=30, choices=languages.choices)
     source = models.TextField()
 
     class Meta:
@@ -446,7 +451,7 @@ class ReferenceSolution(models.Model):
 
     question = models.ForeignKey(Question, on_delete=models.CASCADE, related_name="reference_solutions")
     name = models.CharField(max_length=80)
-    language = models.CharField(max_length=30, choices=languages.CHOICES)
+    language = models.CharField(max_length=30, choices=languages.choices)
     source = models.TextField()
     expected_verdict = models.CharField(
         max_length=3,

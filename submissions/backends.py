@@ -30,7 +30,7 @@ from execution.errors import (
     JudgingError,
     LanguageUnavailable,
 )
-from execution.judge0 import Judge0, Queue
+from execution.judge0 import Ceilings, Judge0, Queue
 from execution.languages import LANGUAGES, Language
 from execution.probes import Probed, Standing
 from execution.shared import read_record
@@ -138,9 +138,8 @@ class BackendStatus:
         return self.is_usable and any(pair.is_usable for pair in self.pairs if pair.language == language)
 
     def may_offer(self, language: Language) -> bool:
-        """What one offers that is silent, nobody knows."""
-        is_silent = self.report is None or not self.report.answers
-        return is_silent or any(pair.offered for pair in self.pairs if pair.language == language)
+        """One that is silent now offers what it offered before; of one that nobody has visited nobody knows."""
+        return self.report is None or any(pair.offered for pair in self.pairs if pair.language == language)
 
 
 def _moment(seconds: float) -> datetime:
@@ -162,6 +161,18 @@ def waited_for(found: Sequence[BackendStatus]) -> list[Language]:
         for language in LANGUAGES
         if not any(one.judges(language) for one in found) and any(one.may_offer(language) for one in found)
     ]
+
+
+def offered_nowhere() -> frozenset[str]:
+    """The languages (slugs) that no backend said it has; none while one has yet to be visited, or without Redis."""
+    try:
+        reports = [_reported(server.url) for server in pool().servers]
+    except redis.RedisError as error:
+        logger.warning("What backends offer cannot be read: %s", type(error).__name__)
+        return frozenset()
+    if not reports or None in reports:
+        return frozenset()
+    return frozenset(one.slug for one in LANGUAGES).difference(*(one.languages for one in reports if one))
 
 
 def _status(url: str) -> BackendStatus:
@@ -231,7 +242,7 @@ def _look(server: Judge0) -> Report:
     ceilings, queue = server.ceilings(), _queue(server)
     return Report(
         answers=True,
-        detail="" if offered else "It offers none of our languages.",
+        detail=_worth_saying(offered, ceilings),
         at=now,
         since=now,
         languages=offered,
@@ -239,6 +250,17 @@ def _look(server: Judge0) -> Report:
         waiting=queue.waiting if queue else None,
         workers=queue.workers if queue else None,
     )
+
+
+def _worth_saying(offered: tuple[str, ...], ceilings: Ceilings) -> str:
+    if not offered:
+        return "It offers none of our languages."
+    if ceilings.is_reduced:
+        return (
+            "REDUCED ISOLATION: programs could do more to its machine than elsewhere. Let nobody submit any whom you "
+            "would not give an account there. What it takes to isolate fully is in docs/engine.md."
+        )
+    return ""
 
 
 def _queue(server: Judge0) -> Queue | None:

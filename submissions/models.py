@@ -117,7 +117,7 @@ class Submission(models.Model):
         related_name="submissions",
         help_text="Empty for a run outside any question.",
     )
-    language = models.CharField(max_length=30, choices=languages.CHOICES)
+    language = models.CharField(max_length=30, choices=languages.choices)
     source = models.TextField(blank=True, help_text="Empty for runs: theirs is in Redis.")
     source_bytes = models.PositiveIntegerField()
     revision = models.CharField(

@@ -13,6 +13,7 @@ from execution import languages
 from execution.languages import Language
 from questions.cursors import MOST_A_PAGE
 from submissions import judging
+from submissions.backends import offered_nowhere
 from submissions.connections import pool
 from submissions.disclosure import TEXT_CAP
 from submissions.serializers import MAX_METADATA_BYTES
@@ -26,17 +27,18 @@ class LanguageList(ApiView):
     required_scopes = {"GET": Scope.READ}
 
     def get(self, request: Request) -> Response:
-        return Response([_told(language) for language in languages.LANGUAGES])
+        lacking = offered_nowhere()
+        return Response([_told(language, lacking) for language in languages.LANGUAGES])
 
 
-def _told(language: Language) -> dict[str, Any]:
+def _told(language: Language, lacking: frozenset[str]) -> dict[str, Any]:
     return {
         "slug": language.slug,
         "name": language.name,
         "aliases": language.aliases,
         "editor_mode": language.editor_mode,
         "judge0_ids": language.judge0_ids,
-        "available": pool().is_available(language.slug),
+        "available": language.slug not in lacking and pool().is_available(language.slug),
     }
 
 

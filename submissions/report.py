@@ -377,7 +377,8 @@ def _slow_in_real_time(limits: Limits, time_ms: int) -> str:
         return ""
     return (
         f"It did not finish within {wall_limit_s(limits):g} s of real time "
-        f"(it used {duration(time_ms)} of CPU time). Perhaps it waits for something, such as more input."
+        f"(it used {duration(time_ms)} of CPU time). "
+        "Perhaps it waits for something, such as more input; or the judge was busy, then try again."
     )
 
 

@@ -4,7 +4,7 @@ Scripts fetch parts of the same pages (`?part=result`, the history), so that a r
 """
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from http import HTTPStatus
@@ -37,6 +37,7 @@ from execution.types import Limits, Verdict
 from questions.models import Blob, Question
 from questions.search import QuestionSearch
 from submissions import disclosure, ephemeral, intake, judging, lifecycle, report, waiting
+from submissions.backends import offered_nowhere
 from submissions.models import Submission
 from submissions.serializers import RunSerializer, SubmitSerializer, TooLarge, run_of
 
@@ -187,10 +188,16 @@ def _first_draft(request: HttpRequest, question: Question) -> Draft:
         attempts = Submission.objects.visible_to(request.user).graded().filter(question=question)
         attempt = get_object_or_404(attempts, pk=wanted)
         return Draft(languages.get(attempt.language), attempt.source, is_given=True)
-    offered = question.languages()
+    offered = _offered(question.languages())
     last = _attempts(request.user, question).values_list("language", flat=True).first()
     language = next((one for one in offered if one.slug == last), offered[0])
-    return Draft(language, _starters(question).get(language.slug, ""))
+    return Draft(language, language.starter(_starters(question)))
+
+
+def _offered(those: Sequence[Language], chosen: Language | None = None) -> list[Language]:
+    """Of these languages, those that some backend may have, and the one that is chosen already."""
+    lacking = offered_nowhere()
+    return [one for one in those if one.slug not in lacking or one == chosen] or list(those)
 
 
 def _small_number(text: str) -> int | None:
@@ -213,7 +220,7 @@ def _solve_page(request: HttpRequest, question: Question, draft: Draft, status: 
     data = Blob.objects.beginnings(question.testcases.public().blob_ids(), disclosure.TEXT_CAP)
     context = {
         "question": question,
-        "offered": question.languages(),
+        "offered": _offered(question.languages(), draft.language),
         "draft": draft,
         "public_cases": [
             {
@@ -249,8 +256,8 @@ def _page_data(user: User | AnonymousUser, question: Question, draft: Draft) -> 
         "submitUrl": reverse("api-submissions"),
         "historyUrl": reverse("solve-history", args=[question.slug]),
         "languages": {
-            language.slug: _language_data(language, of_all, starters.get(language.slug, ""))
-            for language in question.languages()
+            language.slug: _language_data(language, of_all, starters)
+            for language in _offered(question.languages(), draft.language)
         },
     }
 
@@ -266,12 +273,12 @@ def _writing_data(user: User | AnonymousUser, draft: Draft, newest: Submission |
     }
 
 
-def _language_data(language: Language, of_all: Limits, starter: str = "") -> dict[str, Any]:
+def _language_data(language: Language, of_all: Limits, starters: Mapping[str, str]) -> dict[str, Any]:
     return {
         "name": language.name,
         "mode": language.editor_mode,
         "modeUrl": static(f"ace/mode-{language.editor_mode}.js"),
-        "starter": starter,
+        "starter": language.starter(starters),
         "limits": _limits(of_all, language),
     }
 
@@ -324,10 +331,11 @@ def playground(request: HttpRequest) -> HttpResponse:
 
 
 def _kept_draft(request: HttpRequest) -> Draft:
-    """Program and input of the run named by `?from=`, for as long as they are kept; else nothing."""
+    """Program and input of the run named by `?from=`, for as long as they are kept; else a skeleton."""
     wanted = _uuid(request.GET.get("from", ""))
     if wanted is None:
-        return Draft(languages.LANGUAGES[0], "")
+        language = _offered(languages.LANGUAGES)[0]
+        return Draft(language, language.skeleton)
     runs = Submission.objects.visible_to(request.user).kept().filter(kind=Submission.Kind.RUN)
     run = get_object_or_404(runs, pk=wanted)
     texts = ephemeral.load(run.pk)
@@ -341,12 +349,13 @@ def _kept_draft(request: HttpRequest) -> Draft:
 
 def _playground_page(request: HttpRequest, draft: Draft, status: int) -> HttpResponse:
     of_all = judging.run_limits()
+    offered = _offered(languages.LANGUAGES, draft.language)
     page_data = _writing_data(request.user, draft, _newest(request.user, None)) | {
         "signIn": f"{reverse('login')}?next={reverse('playground')}&draft=1",
-        "languages": {one.slug: _language_data(one, of_all) for one in languages.LANGUAGES},
+        "languages": {one.slug: _language_data(one, of_all, {}) for one in offered},
     }
     context = {
-        "offered": languages.LANGUAGES,
+        "offered": offered,
         "draft": draft,
         "limits": _limits(of_all, draft.language),
         "page_data": page_data,

@@ -24,12 +24,16 @@ let shown = null; // the run whose stage is told; none while another is sent
 
 function tellStage(words) { byId("stage").textContent = words; }
 
-function stageOf({ status, reason }) { return reason === "cancelled" ? "Cancelled" : STAGES[status]; }
+/** Of an event, or of what is drawn. Not “Completed!” beside a runtime error. */
+function stageOf({ status, reason, verdict }) {
+  if (reason === "cancelled") return "Cancelled";
+  return status === "done" && verdict !== "AC" ? "Done" : STAGES[status];
+}
 
 function drawn(element) {
-  const { id, status } = element.dataset;
+  const { id } = element.dataset;
   if (byId("older").hidden) writing.editor.annotate(placesIn(element));
-  if (id === shown && !byId("stage").textContent) tellStage(STAGES[status]); // after a reload
+  if (id === shown && !byId("stage").textContent) tellStage(stageOf(element.dataset)); // after a reload
 }
 
 async function run() {

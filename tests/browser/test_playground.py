@@ -5,6 +5,7 @@ from typing import Any
 
 from playwright.sync_api import Page, Route, WebSocket, expect
 
+from execution import skeletons
 from tests.browser.conftest import VERDICT_MS, Visit, await_verdict, write
 
 GREET = "import sys\nprint('Hello', input())\nprint('careful', file=sys.stderr)\n"
@@ -104,17 +105,31 @@ def test_when_the_platform_fails_the_last_stage_says_error(visit: Visit):
     expect(page.get_by_role("status")).to_contain_text("not your program's fault")
 
 
-def test_a_program_that_does_not_compile_is_completed_and_its_errors_lead_to_their_place(visit: Visit):
+def test_a_program_that_does_not_compile_is_done_and_its_errors_lead_to_their_place(visit: Visit):
     page = visit("/run/")
     write(page, "c", "int main() {\n    return m;\n}\n")
     run(page)
     await_verdict(page, "✗ Compile error")
 
-    expect(page.locator("#stage")).to_have_text("Completed!")
+    expect(page.locator("#stage")).to_have_text("Done")
     expect(page.locator(".ace_gutter-cell.ace_error")).to_have_count(1)
     page.get_by_role("link", name="main.c:2:12").first.click()
     page.keyboard.type("X")
     expect(page.locator("#source")).to_have_value("int main() {\n    return Xm;\n}\n")
+
+
+def test_a_language_begins_with_a_skeleton_that_counts_as_no_draft_and_replaces_none(visit: Visit):
+    page = visit("/run/")
+    source = page.locator("#source")
+    expect(source).to_have_value(skeletons.PYTHON)
+    write(page, "python", GREET)
+
+    page.get_by_label("Language").select_option("java")
+    expect(source).to_have_value(skeletons.JAVA)
+    page.get_by_label("Language").select_option("python")
+    expect(source).to_have_value(GREET)
+
+    assert [key for key in page.evaluate("() => Object.keys(localStorage)") if key.endswith(":java")] == []
 
 
 def test_after_a_reload_program_and_input_are_there_and_the_run_goes_on(visit: Visit):

@@ -1,6 +1,8 @@
 """Each contract through the whole platform: HTTP as its clients speak it, real Redis, worker, engine and sandbox."""
 
+import random
 import time
+from pathlib import Path
 
 import pytest
 
@@ -71,6 +73,50 @@ def test_s3_a_program_is_executed_tested_and_validated_in_one_request_each(learn
     assert validated.json()["isValid"] is True
     history = get(learner, "/api/execution/history?page_size=3")["results"]
     assert [one["id"] for one in history] == [a.json()["id"] for a in (validated, tested, executed)]
+
+
+ADDING = {
+    "python": ADD,
+    "cpp": "#include <iostream>\nint main() { int a, b; std::cin >> a >> b; std::cout << a + b << '\\n'; }",
+    "java": """
+        import java.util.Scanner;
+        class Main {
+            public static void main(String[] arguments) {
+                Scanner in = new Scanner(System.in);
+                System.out.println(in.nextInt() + in.nextInt());
+            }
+        }""",
+    "javascript": "const [a, b] = require('fs').readFileSync(0, 'utf8').split(' ').map(Number)\nconsole.log(a + b)",
+}
+PRINTING = {
+    "python": "print({0})",
+    "cpp": '#include <cstdio>\nint main() {{ puts("{0}"); }}',
+    "java": "class Main {{ public static void main(String[] arguments) {{ System.out.println({0}); }} }}",
+    "javascript": "console.log({0})",
+}
+TOOLS = {"java": "javac", "javascript": "node"}
+
+
+@pytest.mark.parametrize("language", ADDING)
+def test_a_program_computes_and_a_constant_is_found_out(learner, language):
+    """S3.5, S3.6: nobody knows the input before."""
+    if language in TOOLS and not Path("/usr/bin", TOOLS[language]).exists():
+        pytest.skip(f"there is no {TOOLS[language]} below /usr")
+    pairs = [random.sample(range(10_000, 1_000_000), 2) for _ in range(2)]
+    cases = [{"input": f"{a} {b}\n", "expected": str(a + b)} for a, b in pairs]
+
+    def tested(code):
+        body = {"code": code, "language": language, "testCases": cases}
+        return [one["passed"] for one in post(learner, "/api/execution/test", body).json()["results"]]
+
+    executed = post(
+        learner,
+        "/api/execution/execute",
+        {"code": ADDING[language], "language": language, "input": cases[0]["input"]},
+    )
+    assert (executed.json()["output"], executed.json()["success"]) == (cases[0]["expected"] + "\n", True)
+    assert tested(ADDING[language]) == [True, True]
+    assert tested(PRINTING[language].format(cases[0]["expected"])) == [True, False]
 
 
 def test_s4_an_execution_is_polled_from_pending_to_completed(learner):

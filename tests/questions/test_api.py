@@ -119,7 +119,7 @@ def test_a_question_is_told_with_all_that_one_needs_to_solve_it(learner, django_
     assert told["hidden_cases"] == 1
     assert '"hidden' not in answer.content.decode().replace('"hidden_cases"', "")
     assert "the way to do it" not in answer.content.decode()
-    python, cpp, _ = told["languages"]
+    python, cpp, *_ = told["languages"]
     assert (python["slug"], python["limits"]["time_ms"], python["starter"]) == ("python", 2100, "# here\n")
     assert (cpp["limits"]["time_ms"], cpp["starter"], told["limits"]["time_ms"]) == (700, "", 700)
     assert told["checker"] == {"kind": "floats", "absolute_tolerance": 1e-6, "relative_tolerance": 1e-6}

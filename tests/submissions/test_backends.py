@@ -1,5 +1,7 @@
 """Backends that are visited and probed, and what staff are told of them."""
 
+import json
+import re
 import time
 
 import pytest
@@ -15,6 +17,7 @@ from submissions import connections, judging
 from submissions.backends import Prober, State, probers, statuses, visit
 from submissions.connections import pool, redis_client
 from submissions.models import Submission
+from tests.asking import Api
 from tests.factories import make_author, make_question, make_user, service_user
 from tests.fakes import FakeJudge0
 from tests.liar import LyingEngine
@@ -24,6 +27,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 SUM = "a, b = map(int, input().split())\nprint(a + b)\n"
 ADDRESS = "/api/v1/backends/"
+FAKED = {"python", "cpp", "c"}  # the languages of fake servers
 
 
 @pytest.fixture(autouse=True)
@@ -54,7 +58,7 @@ def visit_all(times=1):
 
 
 def standings(status):
-    return {pair.language.slug: str(pair.standing) for pair in status.pairs}
+    return {pair.language.slug: str(pair.standing) for pair in status.pairs if pair.language.slug in FAKED}
 
 
 def submitted(work) -> Submission:
@@ -149,7 +153,7 @@ def test_the_first_visit_probes_all_languages_and_later_ones_one_at_a_time(serve
 
     (status,) = statuses()
     assert (status.state, set(standings(status).values())) == (State.UP, {"good"})
-    probed = [pair.last for pair in status.pairs]
+    probed = [pair.last for pair in status.pairs if pair.offered]
     assert all(one.at > one.since for one in probed), "each of them was probed twice"
 
 
@@ -178,11 +182,9 @@ def test_a_language_that_is_not_offered_is_not_probed(servers):
 
     visit_all()
 
-    assert [(pair.offered, pair.last is not None) for pair in statuses()[0].pairs] == [
-        (True, True),
-        (False, False),
-        (False, False),
-    ]
+    pairs = statuses()[0].pairs
+    assert {pair.language.slug for pair in pairs if pair.offered} == {"python"}
+    assert {pair.language.slug for pair in pairs if pair.last} == {"python"}
     assert statuses()[0].state is State.UP
 
 
@@ -276,7 +278,7 @@ def test_a_server_that_judges_well_stays_in_use_whatever_else_it_does_not_say(se
 
     (status,) = statuses()
     assert (status.state, status.breaker) == (State.UP, BreakerState.CLOSED)
-    assert {pair.offered for pair in status.pairs} == {True}
+    assert {pair.language.slug for pair in status.pairs if pair.offered} == FAKED
     if path == "/workers":
         assert (status.report.waiting, status.report.workers) == (None, None)
     else:
@@ -353,6 +355,16 @@ def test_a_server_is_known_to_keep_what_it_is_sent_unless_it_forgets_or_lets_us_
     visit_all()
 
     assert statuses()[0].report.keeps_data is keeps
+
+
+def test_staff_are_told_of_an_engine_that_isolates_less_than_fully(servers, settings):
+    settings.JUDGE0_PROBE_EVERY_S = 0
+    servers(honest, engine=True, config={"engine": {"fields": ["engine"], "reduced": True}})
+
+    visit_all()
+
+    assert statuses()[0].state is State.UP
+    assert statuses()[0].report.detail.startswith("REDUCED ISOLATION")
 
 
 def test_what_nobody_has_visited_is_unknown(servers):
@@ -474,7 +486,8 @@ def test_the_api_tells_staff_how_each_server_is_in_the_order_in_which_they_are_t
     assert (told[0]["in_flight"], told[0]["max_in_flight"]) == (3, configured.JUDGE0_MAX_INFLIGHT)
     assert told[0]["queue"] == {"waiting": 0, "workers": 2}
     assert told[0]["keeps_data"] is True
-    python, cpp, c = told[0]["languages"]
+    python, cpp, c, *others = told[0]["languages"]
+    assert not any(one["offered"] for one in others)
     assert (cpp["slug"], cpp["offered"], cpp["standing"]) == ("cpp", True, "bad")
     assert "it shows" in cpp["detail"]
     assert (python["standing"], c["standing"], c["detail"]) == ("good", "good", "")
@@ -578,3 +591,44 @@ def test_every_page_of_the_admin_leads_there(author):
 
     assert link in author.get(reverse("admin:index")).content.decode()
     assert link in author.get(reverse("admin:submissions_submission_changelist")).content.decode()
+
+
+# --- Languages that no server has ----------------------------------------------------------------------------
+
+
+def languages_on(page) -> set[str]:
+    """Those that one may choose, with and without scripts."""
+    html = page.content.decode()
+    chosen_from = html.partition('<select id="language"')[2].partition("</select>")[0]
+    found = set(re.findall(r'<option value="(\w+)"', chosen_from))
+    data = re.search(r'<script id="page-data" type="application/json">(.*?)</script>', html)
+    assert data
+    assert set(json.loads(data[1])["languages"]) == found
+    return found
+
+
+def test_what_no_server_has_is_not_offered_where_one_writes(servers):
+    servers(honest, honest)  # which have three languages
+    visit_all()
+    learner, question = make_user(), make_question()
+    client = Client()
+    client.force_login(learner)
+    java = judging.submit(
+        user=learner, question=question, language=languages.get("java"), source="class Main {}"
+    )
+
+    assert languages_on(client.get("/run/")) == FAKED
+    assert languages_on(client.get(f"/questions/{question.slug}/")) == FAKED
+    again = client.get(f"/questions/{question.slug}/?from={java.pk}")
+    assert languages_on(again) == FAKED | {"java"}
+    told = Api(learner).get("/api/v1/languages/").json()
+    assert {one["slug"] for one in told if one["available"]} == FAKED
+
+
+def test_while_a_server_has_not_told_what_it_has_everything_is_offered(servers):
+    servers(honest, honest)
+    visit(pool().servers[0])
+    client = Client()
+    client.force_login(make_user())
+
+    assert languages_on(client.get("/run/")) == {one.slug for one in languages.LANGUAGES}

@@ -6,7 +6,9 @@ import uuid
 import pytest
 from django.test import Client
 
+from execution import skeletons
 from execution.breaker import Breaker
+from execution.languages import LANGUAGES
 from execution.shared import Shared
 from submissions import ephemeral
 from submissions.connections import redis_client
@@ -52,6 +54,14 @@ def test_the_form_makes_one_run_without_a_question_and_leads_to_its_page(client,
     kept = ephemeral.load(run.pk)
     assert kept is not None
     assert (kept.source.decode(), [one.input for one in kept.trial.cases]) == (REVERSE, [b"abc\n"])
+
+
+def test_one_begins_with_a_skeleton_of_the_language(client):
+    page = client.get(PAGE)
+
+    assert page.context["draft"].source == skeletons.PYTHON
+    begins = {slug: it["starter"] for slug, it in page.context["page_data"]["languages"].items()}
+    assert begins == {one.slug: one.skeleton for one in LANGUAGES}
 
 
 def test_one_signs_in_before_one_runs_anything(client):
