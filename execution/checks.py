@@ -5,7 +5,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, register
+from django.core.checks import CheckMessage, Error, Warning, register
 from django.http.request import validate_host
 
 
@@ -23,7 +23,9 @@ def backends_are_usable(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
         *_check_urls(settings.JUDGE0_URLS),
         *_check_headers(settings.JUDGE0_HEADERS),
         *_check_polling(),
+        *_check_isolation(),
         *_check_callbacks(settings.JUDGE0_CALLBACK_URL),
+        *_check_what_is_opened(),
     ]
 
 
@@ -67,6 +69,19 @@ def _check_polling() -> list[CheckMessage]:
     return [Error("JUDGE0_POLL_MIN_S is larger than JUDGE0_POLL_MAX_S.", id="execution.E005")]
 
 
+def _check_isolation() -> list[CheckMessage]:
+    """Whoever reaches a public address is not somebody to whom one would give an account on this machine."""
+    if not (settings.IS_HTTPS and settings.ENGINE_ALLOW_REDUCED):
+        return []
+    return [
+        Error(
+            "ENGINE_ALLOW_REDUCED is set, but PUBLIC_URL is a public address.",
+            hint="Unset it, and let the engine isolate fully: docs/engine.md says what that takes.",
+            id="execution.E008",
+        )
+    ]
+
+
 def _check_callbacks(url: str) -> list[CheckMessage]:
     if not url:
         return []
@@ -80,3 +95,25 @@ def _check_callbacks(url: str) -> list[CheckMessage]:
             )
         ]
     return []
+
+
+def _check_what_is_opened() -> list[CheckMessage]:
+    found: list[CheckMessage] = []
+    if settings.ENABLE_NETWORKING:
+        found.append(
+            Warning(
+                "CODE_EXECUTOR_ENABLE_NETWORKING is on: where a server lets programs reach the network "
+                "(Judge0's ALLOW_ENABLE_NETWORK), anybody who may run programs reaches what that server reaches. "
+                "The embedded engine never lets them.",
+                id="execution.W001",
+            )
+        )
+    if settings.ENABLE_FILESYSTEM:
+        found.append(
+            Warning(
+                "CODE_EXECUTOR_ENABLE_FILESYSTEM is on, without effect: runs bring no files along, and write "
+                "none that are larger than what they may print.",
+                id="execution.W002",
+            )
+        )
+    return found

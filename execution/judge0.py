@@ -77,7 +77,8 @@ class Progress(Enum):
 class Ceilings:
     """What a server allows us, from its /config_info.
 
-    `is_engine`: it tells us more of a run than Judge0 does. `deletes`, `callbacks`: `delete` and `callback_url` work.
+    `is_engine`: it tells us more of a run than Judge0 does. `is_reduced`: it is one that isolates programs less than
+    fully. `deletes`, `callbacks`: `delete` and `callback_url` work. `networks`: programs may reach other machines.
     """
 
     batch: int
@@ -88,6 +89,8 @@ class Ceilings:
     is_engine: bool
     deletes: bool
     callbacks: bool
+    networks: bool
+    is_reduced: bool = False
 
     @property
     def forgets_by_itself(self) -> bool:
@@ -176,7 +179,8 @@ class Judge0:
     def _read_ceilings(self) -> Ceilings:
         config = self._ask("GET", "/config_info")
         try:
-            is_engine = config.get("engine") is not None
+            engine = config.get("engine")
+            is_engine = engine is not None
             return Ceilings(
                 batch=max(1, min(_count(config[name]) for name in HOLD_A_BATCH)),
                 cpu_s=_ceiling(config["max_cpu_time_limit"]),
@@ -187,6 +191,8 @@ class Judge0:
                 deletes=config.get("enable_submission_delete") is True
                 and (is_engine or "x-auth-user" in map(str.lower, self._headers)),
                 callbacks=config.get("enable_callbacks") is True,
+                networks=config.get("allow_enable_network") is True,
+                is_reduced=isinstance(engine, dict) and engine.get("reduced") is True,
             )
         except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
             raise self._nonsense("/config_info") from error
@@ -215,12 +221,13 @@ class Judge0:
         LimitsUnavailable: a lower one would be unfair, so it is never lowered silently. `callback_url` is what the
         server shall PUT to when a run has ended; only for one whose `ceilings` have `callbacks`.
         """
+        ceilings = self.ceilings()
         common = {
             "source_code": base64.b64encode(source).decode("ascii"),
             "language_id": self.language_id(language),
-            **_limit_fields(limits, self.ceilings()),
+            **_limit_fields(limits, ceilings),
             "number_of_runs": 1,
-            "enable_network": False,
+            "enable_network": limits.network and ceilings.networks,
             "redirect_stderr_to_stdout": False,
             **({"callback_url": callback_url} if callback_url else {}),
         }

@@ -133,12 +133,16 @@ class Case:
 
 @dataclass(frozen=True)
 class Limits:
-    """What one run may use, before the language's factor and floor; `total_ms` bounds the CPU time of all runs."""
+    """What one run may use, before the language's factor and floor; `total_ms` bounds the CPU time of all runs.
+
+    `network`: it may reach other machines, at servers that let programs do so.
+    """
 
     time_ms: int = 1000
     memory_kib: int = 256 * 1024
     output_kib: int = 1024
     total_ms: int = 120_000
+    network: bool = False
 
 
 @dataclass(frozen=True)

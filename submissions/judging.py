@@ -260,7 +260,16 @@ def _own_case(index: int, own: OwnCase) -> Case:
 
 def run_limits() -> Limits:
     """For a run outside any question."""
-    return Limits(time_ms=5000, memory_kib=settings.MAX_MEMORY_MIB * 1024)
+    return Limits(
+        time_ms=5000,
+        memory_kib=settings.MAX_MEMORY_MIB * 1024,
+        total_ms=settings.MAX_TOTAL_RUNTIME_S * 1000,
+        network=settings.ENABLE_NETWORKING,
+    )
+
+
+class _OutOfTime(Exception):
+    """A run has taken longer than RUN_TIMEOUT_S since it was taken."""
 
 
 def _judge(lease: Lease, work: Work) -> None:
@@ -268,12 +277,19 @@ def _judge(lease: Lease, work: Work) -> None:
     claim = lease.claim
     cases = {case.index: case for case in work.cases}
     started = time.monotonic()
+    left_s = lifecycle.left_s(claim)
+
+    def go_on() -> None:
+        lease.beat()
+        if time.monotonic() - started > left_s:
+            raise _OutOfTime
 
     def while_waiting() -> None:
-        lease.beat()
+        go_on()
         rest_connection()
 
     try:
+        go_on()
         for steps in judge(
             work.program,
             work.cases,
@@ -294,6 +310,8 @@ def _judge(lease: Lease, work: Work) -> None:
         logger.info("submission %s: its question's testcases have changed", claim.submission_id)
         lifecycle.give_back(claim)
         enqueue(Submission.objects.get(pk=claim.submission_id))
+    except _OutOfTime:
+        lifecycle.fail(claim, code=lifecycle.TIMEOUT, message=lifecycle.took_too_long())
     except (BackendUnavailable, BackendBusy) as error:
         logger.warning("submission %s: %s", claim.submission_id, error)
         if claim.kind == Submission.Kind.RUN:

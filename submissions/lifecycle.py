@@ -4,13 +4,14 @@
       ▲                 │  └────fail────▶ error
       └────give back────┘
 
-    queued ──cancel, or no backend for long──▶ error
+    queued ──cancel, no backend for long, or a run's time is up──▶ error
 
 Every change is one conditional update: the row must still be in the status, and at the attempt, that the writer
 believes in. Where it is not, somebody else was faster: `claim` answers None, the others raise Fenced, and nothing
 was written. All times are the database's, so that workers' clocks do not matter.
 """
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -20,7 +21,7 @@ from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import DurationField, ExpressionWrapper, F, Q
 from django.db.models.functions import Coalesce, Now
 
 from accounts import limits
@@ -40,6 +41,7 @@ MAX_INTERRUPTIONS = 5
 LET_GO_PAUSE = timedelta(seconds=5)  # for each interruption before
 FORGOTTEN = "forgotten"  # role of a placement that is not gone on with, only deleted at its backend
 CANCELLED = "cancelled"  # the one code of an error that is nobody's fault
+TIMEOUT = "timeout"
 LIMITED: dict[str, str] = {Submission.Kind.GRADED: "submit", Submission.Kind.RUN: "run"}
 """The limit that each kind counts for."""
 NOTHING_FOUND: dict[str, Any] = {
@@ -229,6 +231,36 @@ def _record_results(
 def fail(claim: Claim, *, code: str, message: str) -> None:
     """End it as our fault."""
     _end_with(claim, _error(claim.submission_id, _rows(claim), code, message))
+
+
+def left_s(claim: Claim) -> float:
+    """How long it may still take: a run as long as RUN_TIMEOUT_S says since it was taken, others for ever."""
+    if claim.kind != Submission.Kind.RUN:
+        return math.inf
+    age = ExpressionWrapper(Now() - F("created_at"), DurationField())
+    taken = Submission.objects.filter(pk=claim.submission_id).values_list(age, flat=True).get()
+    left: timedelta = timedelta(seconds=settings.RUN_TIMEOUT_S) - taken
+    return left.total_seconds()
+
+
+def took_too_long() -> str:
+    return f"It took longer than {settings.RUN_TIMEOUT_S:g} s, with the time it waited."
+
+
+def out_of_time(submissions: Sequence[Submission]) -> list[Submission]:
+    """Those of them that `give_up_run` would end."""
+    found = set(_late_runs(_still_queued(submissions)).values_list("pk", flat=True))
+    return [one for one in submissions if one.pk in found]
+
+
+def give_up_run(submission: Submission) -> Submission | None:
+    """End a run that still waits to be judged after RUN_TIMEOUT_S; None when it need not end."""
+    return _error(submission.pk, _late_runs(_queued(submission)), TIMEOUT, took_too_long())
+
+
+def _late_runs(rows: SubmissionQuerySet) -> SubmissionQuerySet:
+    taken = Now() - timedelta(seconds=settings.RUN_TIMEOUT_S)
+    return rows.filter(kind=Submission.Kind.RUN, created_at__lte=taken)
 
 
 def wait_for_backend(submission: Submission) -> None:

@@ -6,6 +6,7 @@ whose `overdue_at` has passed.
     queued,  in a queue            look again later
     queued,  in no queue           enqueue (Redis was away, was flushed, or a worker died between taking and claiming)
     queued,  no backend            look again soon; for long: error (a worker that tries in vain does the same)
+    queued,  a run whose time is up    error (as a worker does that takes or judges it)
     running, no sign of life       give back and enqueue; too often: error
 """
 
@@ -36,10 +37,13 @@ def sweep() -> int:
     """
     overdue = _overdue()
     queued = [one for one in overdue if one.status == Submission.Status.QUEUED]
+    late = lifecycle.out_of_time(queued)
+    queued = [one for one in queued if one not in late]
     lost = _each(_given_back, [one for one in overdue if one.status == Submission.Status.RUNNING])
     asleep = _without_backend(queued)
     awake = set(queued).difference(asleep)
-    ended = _each(lifecycle.give_up_waiting, lifecycle.without_backend_for_long(asleep))
+    ended = _each(lifecycle.give_up_run, late)
+    ended += _each(lifecycle.give_up_waiting, lifecycle.without_backend_for_long(asleep))
     lifecycle.postpone(asleep, lifecycle.BACKEND_PATIENCE)
     returned = [one for one in lost if one.status == Submission.Status.QUEUED]
     rung = _ring_for([*returned, *(one for one in queued if one in awake)])

@@ -114,6 +114,7 @@ NOT_JUDGED = Problem(
         "limits_unavailable",
         "no_testcases",
         "expired",
+        "timeout",
     ),
     SOMETIMES_RETRY_AFTER,
 )
