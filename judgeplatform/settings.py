@@ -376,7 +376,9 @@ LONGEST_CALL_S = 3 * JUDGE0_CONNECT_TIMEOUT_S + 4 * JUDGE0_READ_TIMEOUT_S
 JUDGE_WATCHDOG_S = number("JUDGE_WATCHDOG_S", max(120.0, LONGEST_CALL_S + 10), least=LONGEST_CALL_S)
 MAX_QUEUE_AGE_S = number("MAX_QUEUE_AGE", 1800, least=1)
 MAX_QUEUE_DEPTH = number("MAX_QUEUE_DEPTH", 1000, least=1)
-SYNC_WAIT_MAX_S = number("SYNC_WAIT_MAX", 20.0, least=0, most=600)
+# How long a run may take, waiting and compiling included; and so any answer that is waited for.
+RUN_TIMEOUT_S = number("CODE_EXECUTOR_TIMEOUT", 30_000, least=1000, most=600_000) / 1000
+SYNC_WAIT_MAX_S = min(number("SYNC_WAIT_MAX", 20.0, least=0, most=600), RUN_TIMEOUT_S)
 SYNC_WAITERS = number("SYNC_WAITERS", 500, least=0, most=100_000)
 
 # --- Caps ----------------------------------------------------------------------------------------------------
@@ -387,7 +389,9 @@ MAX_STDIN_BYTES = number("MAX_STDIN_BYTES", 16 * 1024 * 1024, least=1, most=1024
 MAX_RUN_STDIN_BYTES = number("MAX_RUN_STDIN_BYTES", 64 * 1024, least=1, most=16 * 1024 * 1024)
 MAX_RUN_TESTCASES = number("MAX_RUN_TESTCASES", 50, least=1, most=1000)
 MAX_TOTAL_RUNTIME_S = number("MAX_TOTAL_RUNTIME", 120, least=1, most=86400)
-MAX_MEMORY_MIB = number("CODE_EXECUTOR_MAX_MEMORY", 256, least=16, most=65536)
+MAX_MEMORY_MIB = number("CODE_EXECUTOR_MAX_MEMORY", 256, least=16, most=2048)
+ENABLE_NETWORKING = env.bool("CODE_EXECUTOR_ENABLE_NETWORKING", default=False)
+ENABLE_FILESYSTEM = env.bool("CODE_EXECUTOR_ENABLE_FILESYSTEM", default=False)
 EXECUTION_TTL_S = number("EXECUTION_TTL", 3600, least=1, most=604800)
 EVENT_TTL_S = number("EVENT_TTL", 6 * 3600, least=1)
 # JSON may write a byte as six; what is around source and input is small.
@@ -439,8 +443,23 @@ ENGINE_PORT = number("ENGINE_PORT", 2358, least=0, most=65535)
 ENGINE_SLOTS = number("ENGINE_SLOTS", 0, least=0, most=1024)
 ENGINE_RUN_DIR = env.str("ENGINE_RUN_DIR", default="")
 ENGINE_AUTH_TOKEN = env.str("ENGINE_AUTH_TOKEN", default=env.str("JUDGE0_AUTH_TOKEN", default=""))
-ENGINE_MAX_QUEUE = number("ENGINE_MAX_QUEUE", 100, least=1)
+ENGINE_MAX_QUEUE = number("ENGINE_MAX_QUEUE", 1000, least=1, most=100_000)
+ENGINE_RESULT_TTL_S = number("ENGINE_RESULT_TTL", 3600, least=1, most=604800)
 ENGINE_CACHE_BYTES = number("ENGINE_CACHE_BYTES", 256 * 1024 * 1024)
+ENGINE_ALLOW_REDUCED = env.bool("ENGINE_ALLOW_REDUCED", default=False)
+ENGINE_MAY_BE_REDUCED = (ENGINE_ALLOW_REDUCED or DEBUG) and not IS_HTTPS
+ENGINE_LANGUAGES = [slug.strip() for slug in env.list("ENGINE_LANGUAGES", default=[]) if slug.strip()]
+ENGINE_AUTHZ_TOKEN = env.str("ENGINE_AUTHZ_TOKEN", default="")
+ENGINE_CALLBACK_HOSTS = env.str("ENGINE_CALLBACK_HOSTS", default="")
+_READ_ABOVE = (
+    "PORT SLOTS RUN_DIR AUTH_TOKEN MAX_QUEUE RESULT_TTL CACHE_BYTES ALLOW_REDUCED LANGUAGES AUTHZ_TOKEN"
+)
+# All others: what clients may ask of the engine, under Judge0's names. It checks them itself, and refuses unknown ones.
+ENGINE_TERMS = {
+    name: value
+    for name, value in env.ENVIRON.items()
+    if name.startswith("ENGINE_") and name.removeprefix("ENGINE_") not in _READ_ABOVE.split()
+} | {"ENGINE_CALLBACK_HOSTS": ENGINE_CALLBACK_HOSTS}
 
 # --- API and logs --------------------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ is written to `var/up.env`, which every other command of this clone reads; it is
 """
 
 import fcntl
+import ipaddress
 import os
 import secrets
 import shutil
@@ -187,6 +188,19 @@ def short_directory() -> Path:
     raise CannotStart("Neither /run nor the directory for temporary files can be written.")
 
 
+def is_for_this_machine_only(host: str, public_url: str) -> bool:
+    """Whether nobody from elsewhere can submit programs to a web on `host`: neither itself nor by a proxy."""
+    url = urlsplit(public_url)
+    return _is_loopback(host) and _is_loopback(url.hostname or "") and url.scheme != "https"
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 @dataclass
 class Stack:
     """The processes of one `up`. `operators` is the environment that it was started with.
@@ -279,10 +293,12 @@ class Stack:
     def engine(self) -> Service:
         port = self.started["JUDGE0_URLS"].rpartition(":")[2]
         token = self.started["JUDGE0_AUTH_TOKEN"]
+        is_private = is_for_this_machine_only(self.host, self.public_url)
+        may_be_reduced = {"ENGINE_ALLOW_REDUCED": "1"} if is_private else {}
         return Service(
             "engine",
             self._manage("runengine", "--host", "127.0.0.1", "--port", port),
-            {**self.environment, "ENGINE_AUTH_TOKEN": token},
+            {**may_be_reduced, **self.environment, "ENGINE_AUTH_TOKEN": token},
             ENGINE,
             grace_s=10,
         )

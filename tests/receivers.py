@@ -2,6 +2,7 @@
 
 import ssl
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -18,6 +19,7 @@ class Call:
     target: str
     headers: dict[str, str]
     body: bytes
+    at: float = field(default_factory=time.monotonic, compare=False)
 
 
 @dataclass
@@ -84,6 +86,9 @@ def _handler(receiver: Receiver) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
             if status != 204:
                 self._write(receiver.answer)
+
+        def do_PUT(self) -> None:
+            self.do_POST()
 
         def _write(self, answer: bytes) -> None:
             try:

@@ -3,7 +3,8 @@
 Keyed by everything that decides what comes out (language, compiler, options, source) and by who
 asked. Several runs that want the same one at the same time cause one compilation. What the compiler
 rejected is kept as well, but only for a minute if it might be accepted the next time. The least
-recently used go first once their bytes exceed the bound, but never while a run has them bound.
+recently used go first once their bytes exceed the bound, or the file system is full, but never while a
+run has them bound.
 """
 
 from __future__ import annotations
@@ -64,7 +65,7 @@ def key(*parts: bytes) -> str:
 class ArtefactCache:
     def __init__(self, directory: Path, max_bytes: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._directory = directory
-        self._max_bytes = max_bytes
+        self.max_bytes = max_bytes
         self._clock = clock
         self._entries: OrderedDict[str, _Entry] = OrderedDict()
         self._compiling: dict[str, asyncio.Task[Artefact]] = {}
@@ -90,7 +91,7 @@ class ArtefactCache:
             self._users[name] -= 1
             if not self._users[name]:
                 del self._users[name]
-            self._evict()
+            self._shrink_to(self.max_bytes)
 
     async def close(self) -> None:
         """Stop what is being compiled."""
@@ -124,8 +125,7 @@ class ArtefactCache:
         path = None
         if compiled.program is not None:
             path = self._directory / name
-            path.write_bytes(compiled.program)
-            path.chmod(0o555)
+            self._write(path, compiled.program)
         artefact = Artefact(path, compiled.output)
         size = len(compiled.program or b"") + len(compiled.output) + _ENTRY_BYTES
         if name in self._entries:  # it has expired, so it was a rejection and there is no file
@@ -136,15 +136,30 @@ class ArtefactCache:
         self.bytes += size
         return artefact
 
-    def _evict(self) -> None:
-        for name in [name for name in self._entries if name not in self._users]:
-            if self.bytes <= self._max_bytes:
-                return
+    def _write(self, path: Path, program: bytes) -> None:
+        """Raises OSError when there is no room even without what nobody uses; nothing is left then."""
+        try:
+            _write_whole(path, program)
+        except OSError:
+            self._shrink_to(0)
+            _write_whole(path, program)
+
+    def _shrink_to(self, most_bytes: int) -> None:
+        while self.bytes > most_bytes and (name := self._longest_unused()) is not None:
             entry = self._entries.pop(name)
             self.bytes -= entry.size
-            _unlink(entry.artefact)
+            if entry.artefact.path is not None:
+                entry.artefact.path.unlink(missing_ok=True)
+
+    def _longest_unused(self) -> str | None:
+        return next((name for name in self._entries if name not in self._users), None)
 
 
-def _unlink(artefact: Artefact) -> None:
-    if artefact.path is not None:
-        artefact.path.unlink(missing_ok=True)
+def _write_whole(path: Path, program: bytes) -> None:
+    """Make the file, or none. Raises OSError."""
+    try:
+        path.write_bytes(program)
+        path.chmod(0o555)
+    except OSError:
+        path.unlink(missing_ok=True)
+        raise

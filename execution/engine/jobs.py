@@ -8,6 +8,9 @@ from pathlib import Path
 
 MIB = 1024 * 1024
 
+MAX_TREE_BYTES = 32 * MIB
+"""Of a packed tree, in whole pages: what it takes of /box when it is unpacked."""
+
 
 class Killed(enum.Enum):
     """The limit because of which box init killed the program, in box init's words."""
@@ -16,6 +19,8 @@ class Killed(enum.Enum):
     WALL = "wall"
     MEMORY = "memory"
     INODES = "inodes"
+    DISK = "disk"
+    """Only without namespaces: elsewhere what can be written has a size."""
 
 
 class SandboxFailed(Exception):
@@ -32,6 +37,12 @@ class Limits:
     processes: int
     file_bytes: int
     """Size of any file, standard output and standard error included; they end exactly there."""
+    process_cpu_s: int | None = None
+    """CPU time of each process, in whole seconds, after which it gets SIGXCPU."""
+    process_memory_kib: int | None = None
+    """Address space of each process; beyond it, it is given no more memory."""
+    data_is_bounded: bool = True
+    """Without control groups, whether memory that is only reserved counts too; what is touched always does."""
     scratch_bytes: int = 64 * MIB
     """Size of /box and of /tmp, each."""
 
@@ -52,7 +63,12 @@ class Job:
     merge_stderr: bool = False
     """Standard error goes where standard output goes."""
     collect: str | None = None
-    """Path inside of what to bring out at the end: a file, up to `limits.file_bytes`, or a directory, packed."""
+    """Path inside of what to bring out at the end: a file, up to `limits.file_bytes`, or, ending in a slash,
+    a directory, packed, up to MAX_TREE_BYTES."""
+    collect_to: Path | None = None
+    """Host path of a new file for what is brought out, where that is too much for memory."""
+    niceness: int = 0
+    """Above 0: others come first when the CPU is wanted."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +85,7 @@ class Outcome:
     """User and system time of all processes and threads."""
     wall_ms: float
     memory_kib: int
-    """Peak of the whole sandbox where there is a memory cgroup, else of the resident sets."""
+    """Peak of the whole sandbox where there is a memory cgroup, else of what its processes map, polled."""
     stdout: bytes
     stderr: bytes
     stdout_truncated: bool

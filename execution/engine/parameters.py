@@ -6,14 +6,20 @@ bad input with an exception (500), we answer with such a message too.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from . import config, wire
+from .terms import LEAST, Terms
 from .toolchain import Language, split_words
 
 _BLANK = b" \t\n\v\f\r\0"
+_FLAGS = (
+    "enable_per_process_and_thread_time_limit",
+    "enable_per_process_and_thread_memory_limit",
+    "redirect_stderr_to_stdout",
+)
 
 
 class Invalid(Exception):
@@ -34,6 +40,8 @@ class Parameters:
     source: bytes
     stdin: bytes | None
     expected_output: bytes | None
+    additional_files: bytes | None
+    """A zip, as far as anybody knows; not empty."""
     cpu_time_limit_s: float
     cpu_extra_time_s: float
     wall_time_limit_s: float
@@ -45,94 +53,51 @@ class Parameters:
     compiler_options: str | None
     command_line_arguments: str | None
     redirect_stderr_to_stdout: bool
+    callback_url: str | None = None
+    limits_each_process_time: bool = False
+    """cpu_time_limit is for each process, not for all together."""
+    limits_each_process_memory: bool = False
+    """memory_limit is for each process's address space; for all together there is only `most_memory_kib`."""
+    most_memory_kib: int = Terms.max_memory_limit
+    most_file_size_kib: int = Terms.max_max_file_size
 
     @property
     def size(self) -> int:
         """Bytes of text held."""
-        return len(self.source) + len(self.stdin or b"") + len(self.expected_output or b"")
+        texts = (self.source, self.stdin, self.expected_output, self.additional_files)
+        return sum(len(text) for text in texts if text)
+
+    def without_texts(self) -> Parameters:
+        """Of size 0."""
+        return replace(self, source=b"", stdin=None, expected_output=None, additional_files=None)
 
 
-@dataclass(frozen=True)
-class _Bound:
-    field: str
-    default: float
-    most: float
-    least: float | None = 0
-    is_integer: bool = False
-    """Judge0 shows the bounds of whole numbers without decimals."""
-
-    def errors(self, number: Decimal) -> list[str]:
-        if self.least is None:
-            if number <= 0:
-                return ["must be greater than 0"]
-        elif number < Decimal(str(self.least)):
-            return [f"must be greater than or equal to {self.least}"]
-        if number > Decimal(str(self.most)):
-            return [f"must be less than or equal to {self.most}"]
-        return []
-
-
-_BOUNDS = (
-    _Bound("number_of_runs", config.NUMBER_OF_RUNS, config.MAX_NUMBER_OF_RUNS, None, is_integer=True),
-    _Bound("cpu_time_limit", config.CPU_TIME_LIMIT_S, config.MAX_CPU_TIME_LIMIT_S),
-    _Bound("cpu_extra_time", config.CPU_EXTRA_TIME_S, config.MAX_CPU_EXTRA_TIME_S),
-    _Bound(
-        "wall_time_limit",
-        config.WALL_TIME_LIMIT_S,
-        config.MAX_WALL_TIME_LIMIT_S,
-        config.MIN_WALL_TIME_LIMIT_S,
-    ),
-    _Bound(
-        "memory_limit",
-        config.MEMORY_LIMIT_KIB,
-        config.MAX_MEMORY_LIMIT_KIB,
-        config.MIN_MEMORY_LIMIT_KIB,
-        is_integer=True,
-    ),
-    _Bound("stack_limit", config.STACK_LIMIT_KIB, config.MAX_STACK_LIMIT_KIB, is_integer=True),
-    _Bound("max_processes_and_or_threads", config.PROCESSES, config.MAX_PROCESSES, None, is_integer=True),
-    _Bound("max_file_size", config.FILE_SIZE_KIB, config.MAX_FILE_SIZE_KIB, is_integer=True),
-)
-
-# Features that can be asked for and are refused: field, what asks for it, Judge0's message.
-_REFUSED: tuple[tuple[str, Callable[[object], bool], str], ...] = (
-    ("enable_per_process_and_thread_time_limit", wire.cast_flag, "this option cannot be enabled"),
-    ("enable_per_process_and_thread_memory_limit", wire.cast_flag, "this option cannot be enabled"),
-    ("enable_network", wire.cast_flag, "enabling network is not allowed"),
-    ("callback_url", lambda value: bool((wire.cast_text(value) or "").strip()),
-     "setting callback is not allowed"),
-    ("additional_files", lambda value: bool((wire.cast_text(value) or "").strip()),
-     "setting additional files is not allowed"),
-)  # fmt: skip
-
-
-def parse(body: Mapping[str, object], languages: Mapping[int, Language], *, is_base64: bool) -> Parameters:
-    """The parameters in `body`. Raises Invalid or NotUtf8.
+def parse(
+    body: Mapping[str, object], languages: Mapping[int, Language], terms: Terms, *, is_base64: bool
+) -> Parameters:
+    """The parameters in `body`, as far as `terms` allow them. Raises Invalid or NotUtf8.
 
     `is_base64` is about source_code, stdin and expected_output.
     """
     errors: dict[str, list[str]] = {}
-    source = _bytes(body, "source_code", is_base64=is_base64)
-    if not (source or b"").strip(_BLANK):
-        errors["source_code"] = ["can't be blank"]
     language = _language(body, languages, errors)
-    numbers = _numbers(body, errors)
-    compiler_options = _words(body, "compiler_options", errors)
-    if language is not None and not language.is_compiled and (compiler_options or "").strip():
-        errors.setdefault("compiler_options", []).append(
-            "setting compiler options is only allowed for compiled languages"
-        )
-    arguments = _words(body, "command_line_arguments", errors)
-    for field, asks_for_it, message in _REFUSED:
-        if asks_for_it(body.get(field)):
-            errors[field] = [message]
-    if errors or source is None or language is None:
+    source = _source(body, language, errors, is_base64=is_base64)
+    additional_files = _additional_files(body, language, terms, errors)
+    numbers = _numbers(body, terms, errors)
+    compiler_options = _compiler_options(body, language, terms, errors)
+    arguments = _arguments(body, terms, errors)
+    each_time, each_memory, merges_stderr = (_flag(body, field, terms, errors) for field in _FLAGS)
+    callback_url = _callback_url(body, terms, errors)
+    if wire.cast_flag(body.get("enable_network")):
+        errors["enable_network"] = ["enabling network is not allowed"]
+    if errors or language is None:
         raise Invalid(errors)
     return Parameters(
         language=language,
         source=source,
         stdin=_bytes(body, "stdin", is_base64=is_base64),
         expected_output=_bytes(body, "expected_output", is_base64=is_base64),
+        additional_files=additional_files,
         cpu_time_limit_s=float(numbers["cpu_time_limit"]),
         cpu_extra_time_s=float(numbers["cpu_extra_time"]),
         wall_time_limit_s=float(numbers["wall_time_limit"]),
@@ -143,8 +108,39 @@ def parse(body: Mapping[str, object], languages: Mapping[int, Language], *, is_b
         number_of_runs=int(numbers["number_of_runs"]),
         compiler_options=compiler_options,
         command_line_arguments=arguments,
-        redirect_stderr_to_stdout=wire.cast_flag(body.get("redirect_stderr_to_stdout")),
+        redirect_stderr_to_stdout=merges_stderr,
+        callback_url=callback_url,
+        limits_each_process_time=each_time,
+        limits_each_process_memory=each_memory,
+        most_memory_kib=terms.max_memory_limit,
+        most_file_size_kib=terms.max_max_file_size,
     )
+
+
+def _source(
+    body: Mapping[str, object], language: Language | None, errors: dict[str, list[str]], *, is_base64: bool
+) -> bytes:
+    """The source; empty for a program that has none."""
+    source = _bytes(body, "source_code", is_base64=is_base64) or b""
+    is_blank = not source.strip(_BLANK)
+    has_none = language is not None and language.recipe.is_multi_file
+    if is_blank is not has_none:
+        errors["source_code"] = ["must be blank" if has_none else "can't be blank"]
+    return b"" if has_none else source
+
+
+def _additional_files(
+    body: Mapping[str, object], language: Language | None, terms: Terms, errors: dict[str, list[str]]
+) -> bytes | None:
+    """Always base64, whatever the other fields are."""
+    text = wire.cast_text(body.get("additional_files")) or ""
+    if text.strip() and not terms.enable_additional_files:
+        errors["additional_files"] = ["setting additional files is not allowed"]
+        return None
+    archive = wire.decode_base64(text)
+    if not archive and language is not None and language.recipe.is_multi_file:
+        errors["additional_files"] = ["can't be blank"]
+    return archive or None
 
 
 def _bytes(body: Mapping[str, object], field: str, *, is_base64: bool) -> bytes | None:
@@ -171,22 +167,83 @@ def _language(
     return None
 
 
-def _numbers(body: Mapping[str, object], errors: dict[str, list[str]]) -> dict[str, Decimal]:
+def _numbers(body: Mapping[str, object], terms: Terms, errors: dict[str, list[str]]) -> dict[str, Decimal]:
     numbers = {}
-    for bound in _BOUNDS:
-        value = body.get(bound.field)
+    for field, least in LEAST.items():
+        value = body.get(field)
         if value is None or isinstance(value, list | dict) or value == "":
-            numbers[bound.field] = Decimal(str(bound.default))
+            numbers[field] = Decimal(str(terms.default(field)))
             continue
         number = wire.cast_number(value)
-        found = ["is not a number"] if number is None else bound.errors(number)
-        if found:
-            errors[bound.field] = found
-        elif number is not None:
+        most = terms.most(field)
+        if number is None:
+            errors[field] = ["is not a number"]
+        elif refusal := _outside(number, least, most):
+            errors[field] = [refusal]
+        else:
             # 0.5 is more than 0, but as a whole number of runs or processes it is none.
-            whole = max(Decimal(int(number)), Decimal(1 if bound.least is None else 0))
-            numbers[bound.field] = whole if bound.is_integer else number
+            whole = max(Decimal(int(number)), Decimal(1 if least is None else 0))
+            numbers[field] = whole if isinstance(most, int) else number
     return numbers
+
+
+def _outside(number: Decimal, least: int | None, most: float) -> str | None:
+    """What is wrong with `number`; Judge0 shows the bounds of whole numbers without decimals."""
+    if least is None and number <= 0:
+        return "must be greater than 0"
+    if least is not None and number < least:
+        return f"must be greater than or equal to {least}"
+    if number > Decimal(str(most)):
+        return f"must be less than or equal to {most}"
+    return None
+
+
+def _flag(body: Mapping[str, object], field: str, terms: Terms, errors: dict[str, list[str]]) -> bool:
+    """A switch whose default is in the terms, and which they may forbid."""
+    text = wire.cast_text(body.get(field))
+    value: bool = wire.cast_flag(text) if text else getattr(terms, field)
+    if value and not getattr(terms, f"allow_{field}", True):
+        errors[field] = ["this option cannot be enabled"]
+    return value
+
+
+def _compiler_options(
+    body: Mapping[str, object], language: Language | None, terms: Terms, errors: dict[str, list[str]]
+) -> str | None:
+    options = _words(body, "compiler_options", errors)
+    if options and options.strip() and (refusal := _options_refused(language, terms)):
+        errors.setdefault("compiler_options", []).append(refusal)
+    return options
+
+
+def _arguments(body: Mapping[str, object], terms: Terms, errors: dict[str, list[str]]) -> str | None:
+    arguments = _words(body, "command_line_arguments", errors)
+    if arguments and arguments.strip() and not terms.enable_command_line_arguments:
+        refusal = "setting command line arguments is not allowed"
+        errors.setdefault("command_line_arguments", []).append(refusal)
+    return arguments
+
+
+def _callback_url(body: Mapping[str, object], terms: Terms, errors: dict[str, list[str]]) -> str | None:
+    url = (wire.cast_text(body.get("callback_url")) or "").strip() or None
+    if url is not None and (objection := terms.callback_hosts.objection(url)):
+        errors["callback_url"] = [objection]
+    return url
+
+
+def _options_refused(language: Language | None, terms: Terms) -> str | None:
+    if not terms.enable_compiler_options:
+        return "setting compiler options is not allowed"
+    if language is None:
+        return None
+    if not language.takes_options:
+        return "setting compiler options is only allowed for compiled languages"
+    allowed = terms.allowed_languages_for_compiler_options
+    if allowed and language.name.split(" ")[0] not in allowed:
+        *others, last = allowed
+        listed = f"{', '.join(others)} and {last}" if others else last
+        return f"setting compiler options is only allowed for {listed}"
+    return None
 
 
 def _words(body: Mapping[str, object], field: str, errors: dict[str, list[str]]) -> str | None:

@@ -1,6 +1,6 @@
 """An engine as a process: find out what works here, listen, stop cleanly.
 
-    requirements -> seat -> run directory -> box -> the best cgroups that work -> languages -> HTTP
+    requirements -> seat -> run directory -> box -> the best isolation that works -> self-test -> languages -> HTTP
 
 Everything that can be wrong is a Problem, raised before the port answers.
 """
@@ -9,25 +9,32 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import uvicorn
 
-from . import boxbuild, isolation, rundir
+from . import boxbuild, isolation, pid1, rundir, selftest
+from .additional_files import Unzip, find_unzip
 from .artefacts import ArtefactCache
+from .callbacks import Callbacks
 from .config import MAX_SLOTS, EngineConfig
 from .connections import uvicorn_options
+from .headers import Headers, free_bytes
+from .parts import Parts
 from .problems import Problem
-from .queue import Slots, SubmissionQueue
-from .requirements import problems
+from .queue import SubmissionQueue
+from .requirements import HOW_TO_ISOLATE, problems
 from .sandbox import Sandbox
 from .seats import SEATS, Seat
-from .server import Parts, application
-from .toolchain import RECIPES, Language, Recipe, prove
+from .server import application
+from .slots import Slots, Turn
+from .toolchain import Language, Recipe, chosen, not_offered, prove
 from .verdict import Judge
 
 Say = Callable[[str], None]
@@ -37,9 +44,12 @@ def run(config: EngineConfig, say: Say) -> None:
     """Run an engine until SIGTERM or SIGINT. Raises Problem if it cannot start.
 
     Must be called in the main thread: sandboxes die with the thread that started them.
+    As PID 1 it returns in a child of it.
     """
+    pid1.leave_it_to_a_parent()
     with contextlib.suppress(asyncio.CancelledError):  # stopped before it listened
         asyncio.run(_run(config, say))
+    say("engine: stopped")
 
 
 async def _run(config: EngineConfig, say: Say) -> None:
@@ -48,10 +58,13 @@ async def _run(config: EngineConfig, say: Say) -> None:
         _on_stop_signals(this.cancel)
     if not 1 <= config.slots <= MAX_SLOTS:
         raise Problem(f"The engine can have 1 to {MAX_SLOTS} slots, not {config.slots}.")
+    if not 0 <= config.port <= 65535:
+        raise Problem(f"A port is a number from 1 to 65535, or 0 for any free one, not {config.port}.")
+    recipes = chosen(config.languages)
     with _bound_socket(config) as listener:
-        if missing := await asyncio.to_thread(problems):
+        if missing := await asyncio.to_thread(problems, reduced_is_allowed=config.allows_reduced):
             raise Problem("\n".join(missing))
-        async with _engine(config, say) as parts:
+        async with _engine(config, recipes, say) as parts:
             await _serve(parts, listener, say)
 
 
@@ -73,25 +86,64 @@ def _bound_socket(config: EngineConfig) -> socket.socket:
 
 
 @contextlib.asynccontextmanager
-async def _engine(config: EngineConfig, say: Say) -> AsyncIterator[Parts]:
+async def _engine(config: EngineConfig, recipes: Sequence[Recipe], say: Say) -> AsyncIterator[Parts]:
     with _seat() as seat, _run_directory(config, seat) as directory:
         box = await boxbuild.build(directory)
-        isolated = await isolation.find_best(box, seat)
+        isolated = await isolation.find_best(box, seat, reduced_is_allowed=config.allows_reduced)
         with contextlib.closing(isolated.cgroups):
             say(f"engine: isolation: {isolated.description}")
+            for line in _warning(isolated.gaps):
+                say(f"engine: {line}")
+            enforced = await selftest.examine(isolated, box)
+            for line in selftest.table(enforced):
+                say(f"engine: {line}")
             slots = Slots(config.slots)
-            artefacts = ArtefactCache(directory, config.cache_bytes)
-            languages = await _languages(isolated.sandbox, slots, directory)
-            for recipe in RECIPES:
-                if recipe.id not in languages:
-                    say(f"engine: {recipe.title} is not offered: no working {recipe.tools[0]} below /usr")
-            judge = Judge(isolated.sandbox, artefacts, slots.for_run, slots.for_compilation)
-            queue = SubmissionQueue(judge, config.max_queue)
+            artefacts = ArtefactCache(directory, min(config.cache_bytes, free_bytes(directory) // 2))
+            unzip = await _unzip(config, isolated.sandbox, slots, say)
+            if unzip is None:
+                terms = replace(config.terms, enable_additional_files=False)
+                config = replace(config, terms=terms)
+                recipes = [recipe for recipe in recipes if not recipe.is_multi_file]
+            languages = await _languages(recipes, isolated.sandbox, slots, directory)
+            for sentence in not_offered(recipes, languages):
+                say(f"engine: {sentence}")
+            headers = Headers(isolated.sandbox, directory, slot=config.slots)
+            judge = Judge(isolated.sandbox, artefacts, slots.lend, unzip, headers)
+            queue = SubmissionQueue(judge, config.max_queue, config.result_ttl_s)
+            tries, timeout_s = config.terms.callbacks_max_tries, config.terms.callbacks_timeout
+            callbacks = Callbacks(queue.get, tries, timeout_s)
+            # What is there now stays: looking through it for garbage costs every run a few per cent.
+            gc.freeze()
             try:
-                yield Parts(config, isolated.description, languages, slots, queue, artefacts)
+                yield Parts(
+                    config,
+                    isolated.description,
+                    languages,
+                    slots,
+                    queue,
+                    artefacts,
+                    callbacks,
+                    is_reduced=bool(isolated.gaps),
+                    enforced=enforced,
+                )
             finally:
                 await queue.close()
                 await artefacts.close()
+                await headers.close()
+
+
+def _warning(gaps: Sequence[str]) -> list[str]:
+    """What whoever starts the engine must not overlook; nothing where it isolates fully."""
+    if not gaps:
+        return []
+    return [
+        " REDUCED ISOLATION ".center(80, "*"),
+        "No namespaces can be made here, so programs are kept from this machine less well:",
+        *(f"  - {gap}" for gap in gaps),
+        "Let nobody submit programs whom you would not give an account on this machine.",
+        HOW_TO_ISOLATE,
+        "*" * 80,
+    ]
 
 
 @contextlib.contextmanager
@@ -114,17 +166,35 @@ def _run_directory(config: EngineConfig, seat: Seat) -> Iterator[Path]:
         rundir.remove(directory)
 
 
-async def _languages(sandbox: Sandbox, slots: Slots, directory: Path) -> dict[int, Language]:
+async def _unzip(config: EngineConfig, sandbox: Sandbox, slots: Slots, say: Say) -> Unzip | None:
+    """How additional files are unpacked; None where they are not offered."""
+    if not config.terms.enable_additional_files:
+        return None
+    async with slots.lend(Turn(0)) as slot:
+        unzip = await find_unzip(sandbox, slot, config.terms.max_extract_size)
+    if unzip is None:
+        say("engine: additional files are not offered, for want of a working python3 below /usr")
+    return unzip
+
+
+async def _languages(
+    recipes: Sequence[Recipe], sandbox: Sandbox, slots: Slots, directory: Path
+) -> dict[int, Language]:
     """Those whose Hello World ran, tried side by side as far as there are slots."""
 
     async def attempt(recipe: Recipe) -> Language | None:
-        async with slots.for_run() as slot:
+        async with slots.lend(Turn(0)) as slot:
             return await prove(recipe, sandbox, slot, directory)
 
-    found = await asyncio.gather(*(attempt(recipe) for recipe in RECIPES))
-    languages = {language.id: language for language in found if language is not None}
+    found = await asyncio.gather(*(attempt(recipe) for recipe in recipes))
+    languages: dict[int, Language] = {}
+    for language in filter(None, found):
+        languages |= language.under_all_ids()
     if not languages:
-        raise Problem("No language works in the sandbox: install gcc, g++ or python3 below /usr.")
+        names = ", ".join(recipe.title for recipe in recipes)
+        raise Problem(
+            f"No language works in the sandbox (tried: {names}): install gcc, g++ or python3 below /usr."
+        )
     return languages
 
 
@@ -149,9 +219,10 @@ async def _serve(parts: Parts, listener: socket.socket, say: Say) -> None:
 
     def announce() -> None:
         host, port = listener.getsockname()[:2]
-        names = ", ".join(language.name for language in parts.languages.values())
+        slots = f"{parts.slots.count} slot{'' if parts.slots.count == 1 else 's'}"
+        names = ", ".join(dict.fromkeys(language.name for language in parts.languages.values()))
         say(
-            f"engine: listening on http://{host}:{port}, {parts.slots.count} slots, "
+            f"engine: listening on http://{host}:{port}, {slots}, "
             f"languages {names}; isolation: {parts.isolation}"
         )
 
@@ -172,6 +243,8 @@ async def _serve(parts: Parts, listener: socket.socket, say: Say) -> None:
     closing: list[asyncio.Task[None]] = []
 
     def stop() -> None:
+        if dropped := parts.callbacks.drop():
+            say(f"engine: {dropped} callbacks are dropped")
         closing.append(loop.create_task(parts.queue.close()))  # lets go of requests that wait
         server.should_exit = True
 

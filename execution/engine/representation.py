@@ -9,7 +9,7 @@ from . import wire
 from .queue import Submission
 from .verdict import STATUSES, Facts, Result
 
-_Encode = Callable[[bytes], str]
+_Encode = Callable[[bytes], str | wire.LongText]
 
 
 class UnknownFields(Exception):
@@ -31,26 +31,37 @@ DEFAULT_FIELDS = (
     "status",
 )
 
+OWN_FIELDS = ("engine",)
+"""That Judge0 does not have."""
+
+_MOST_NAMES, _MOST_SHOWN = 100, 200
+"""Of `fields`: names that are told apart, and characters of one that is unknown."""
+
 _NOT_JUDGED = Result(status=0)
 _NO_FACTS = Facts(killed=None, signal=None, oom=False, stdout_truncated=False, stderr_truncated=False)
 
 
 def chosen_fields(wanted: str | None) -> tuple[str, ...]:
-    """The fields that `wanted` names (a comma list, `*` for all), always in Judge0's order.
+    """The fields that `wanted` names (a comma list, `*` for all of Judge0's), always in Judge0's order.
 
+    Our own must be named: Judge0's Python SDK asks for `*` and fails at a field that it does not know.
     Raises UnknownFields.
     """
-    names = [name for name in (wanted or "").split(",") if name]
-    if unknown := [name for name in names if name != "*" and name not in _FIELDS]:
+    names = [name for name in (wanted or "").split(",", _MOST_NAMES) if name]
+    if unknown := [name[:_MOST_SHOWN] for name in names if name != "*" and name not in _FIELDS]:
         raise UnknownFields(unknown)
-    if not names:
-        names = list(DEFAULT_FIELDS)
-    return tuple(_FIELDS if "*" in names else (name for name in _FIELDS if name in names))
+    chosen = {*names} or {*DEFAULT_FIELDS}
+    if "*" in chosen:
+        chosen |= _FIELDS.keys() - {*OWN_FIELDS}
+    return tuple(name for name in _FIELDS if name in chosen)
 
 
 def represent(submission: Submission, fields: tuple[str, ...], *, is_base64: bool) -> dict[str, object]:
-    """The JSON object of a submission. Raises wire.NotText for bytes asked for as plain text."""
-    encode = wire.encode_base64 if is_base64 else wire.plain_text
+    """The JSON object of a submission, for `answers.pieces` to write: its texts may be long ones.
+
+    Raises wire.NotText for bytes asked for as plain text.
+    """
+    encode = wire.base64_text if is_base64 else wire.plain_text
     return {name: _FIELDS[name](submission, encode) for name in fields}
 
 
@@ -58,16 +69,16 @@ def _result(submission: Submission) -> Result:
     return submission.result or _NOT_JUDGED
 
 
-def _text(data: bytes | None, encode: _Encode) -> str | None:
+def _text(data: bytes | None, encode: _Encode) -> str | wire.LongText | None:
     return encode(data) if data is not None else None
 
 
-def _output(data: bytes, encode: _Encode) -> str | None:
-    """Judge0 shows no output as null."""
+def _output(data: bytes, encode: _Encode) -> str | wire.LongText | None:
+    """Judge0 shows no output, and the source of a multi-file program, as null."""
     return encode(data) if data else None
 
 
-def _message(submission: Submission, encode: _Encode) -> str | None:
+def _message(submission: Submission, encode: _Encode) -> str | wire.LongText | None:
     message = _result(submission).message
     return encode(message.encode()) if message is not None else None
 
@@ -84,7 +95,7 @@ def _facts(submission: Submission) -> dict[str, object] | None:
 
 
 _FIELDS: dict[str, Callable[[Submission, _Encode], object]] = {
-    "source_code": lambda it, encode: encode(it.parameters.source),
+    "source_code": lambda it, encode: _output(it.parameters.source, encode),
     "language_id": lambda it, _: it.parameters.language.id,
     "stdin": lambda it, encode: _text(it.parameters.stdin, encode),
     "expected_output": lambda it, encode: _text(it.parameters.expected_output, encode),
@@ -103,8 +114,8 @@ _FIELDS: dict[str, Callable[[Submission, _Encode], object]] = {
     "memory_limit": lambda it, _: it.parameters.memory_limit_kib,
     "stack_limit": lambda it, _: it.parameters.stack_limit_kib,
     "max_processes_and_or_threads": lambda it, _: it.parameters.processes,
-    "enable_per_process_and_thread_time_limit": lambda _, __: False,
-    "enable_per_process_and_thread_memory_limit": lambda _, __: False,
+    "enable_per_process_and_thread_time_limit": lambda it, _: it.parameters.limits_each_process_time,
+    "enable_per_process_and_thread_memory_limit": lambda it, _: it.parameters.limits_each_process_memory,
     "max_file_size": lambda it, _: it.parameters.file_size_kib,
     "compile_output": lambda it, encode: _output(_result(it).compile_output, encode),
     "exit_code": lambda it, _: _result(it).exit_code,
@@ -114,8 +125,8 @@ _FIELDS: dict[str, Callable[[Submission, _Encode], object]] = {
     "compiler_options": lambda it, _: it.parameters.compiler_options,
     "command_line_arguments": lambda it, _: it.parameters.command_line_arguments,
     "redirect_stderr_to_stdout": lambda it, _: it.parameters.redirect_stderr_to_stdout,
-    "callback_url": lambda _, __: None,
-    "additional_files": lambda _, __: None,
+    "callback_url": lambda it, _: it.parameters.callback_url,
+    "additional_files": lambda it, _: _text(it.parameters.additional_files, wire.base64_text),
     "enable_network": lambda _, __: False,
     "status": lambda it, _: {"id": it.status, "description": STATUSES[it.status]},
     "language": lambda it, _: {
@@ -124,3 +135,5 @@ _FIELDS: dict[str, Callable[[Submission, _Encode], object]] = {
     },
     "engine": lambda it, _: _facts(it),
 }
+
+FIELD_NAMES = tuple(_FIELDS)

@@ -6,7 +6,8 @@ What goes in and out travels through anonymous files (memfd), so nothing a progr
 name on the host. The result is box init's report, never the exit code of what is around it, which
 cannot tell a signal from an exit and does not count what the program's children used.
 
-What the walls are made of is an `Enclosure`'s to know: `bubblewrap` where namespaces can be made.
+What the walls are made of is an `Enclosure`'s to know: `bubblewrap` where namespaces can be made, `reduced`
+where they cannot; there alone what a program writes has a name on the host while it runs.
 
 Cost: about 5 ms a run over a bare fork and exec, of which the namespaces are 3.
 """
@@ -21,21 +22,24 @@ import logging
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
-from typing import Protocol, Self
+from pathlib import Path
+from typing import Protocol, Self, TypeVar
 
 from .cgroups import Cgroups, Group, Usage
-from .jobs import Job, Killed, Outcome, SandboxFailed
+from .jobs import MAX_TREE_BYTES, Job, Killed, Outcome, SandboxFailed
 
 logger = logging.getLogger(__name__)
+_Result = TypeVar("_Result")
 
-_BACKSTOP_S = 3.0
+_BACKSTOP_S, _GRACE_S = 3.0, 30.0
 _MAX_INODES = 50_000
 
 # Without a memory cgroup, what sockets and pipes buffer is only bounded by these.
 _UNCOUNTED_FILES, _COUNTED_FILES = 64, 256
 _UNCOUNTED_PROCESSES = 32
+_UNCOUNTED_STACKS = 8
 
 _STARTED, _BLIND = b"started\n", "blind"
 """box init's first line, and why it kills when it cannot measure."""
@@ -51,13 +55,20 @@ class Enclosure(Protocol):
     """The walls around a run: how they are put up, and what is to be swept up behind them."""
 
     description: str
+    end_signal: signal.Signals
+    """Sent to what was started, it ends the whole run."""
+    gaps: tuple[str, ...]
+    """Where it is less than full walls, what gets through: for whoever starts the engine."""
+    known_open: frozenset[str]
+    """What the self-test finds open in them by their nature (`Finding.about`); anything else is a fault."""
 
     def command(self, job: Job, slot: int, outer: list[str], init: list[str], share: Share) -> list[str]:
         """The chain as a command line: `box outer` with the options `outer`, then what makes the walls, then
         `box init` with the options `init`, then the job's program. Raises OSError."""
 
-    def clear(self, slot: int) -> None:
-        """Take away what a run in `slot` left outside; nothing of it is alive. Raises OSError."""
+    async def clear(self, slot: int, *, is_tidied: bool) -> None:
+        """Take away what a run in `slot` left outside. `is_tidied`: box lived to do all that it does at the end,
+        so that nothing of the run is alive. Raises OSError."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +112,7 @@ class _Channels:
                 stdin=keep(_sealed_file("stdin", job.stdin)),
                 stdout=stdout,
                 stderr=stdout if job.merge_stderr else keep(_output_file("stderr")),
-                collected=keep(_output_file("collected")),
+                collected=keep(_new_file(job.collect_to) if job.collect_to else _output_file("collected")),
                 status=status,
                 status_writer=status_writer,
             )
@@ -117,6 +128,10 @@ class Sandbox:
         self._enclosure = enclosure
         self._cgroups = cgroups
 
+    @property
+    def counts_memory(self) -> bool:
+        return self._cgroups.counts_memory
+
     async def run(self, job: Job, slot: int) -> Outcome:
         """Run `job` as the user of `slot`, which nobody else uses meanwhile.
 
@@ -126,21 +141,27 @@ class Sandbox:
             group = self._cgroups.create(job.limits.memory_kib, job.limits.processes)
         except OSError as error:
             raise SandboxFailed(f"no cgroup: {error}") from error
+        is_tidied = False
         try:
             with _Channels.open(job) as channels:
                 started = time.monotonic()
                 pid = self._spawn(job, slot, group, channels)
-                await _wait_for(pid, job.limits.wall_ms / 1000 + _BACKSTOP_S)
+                patience_s = job.limits.wall_ms / 1000 + _BACKSTOP_S
+                is_tidied = await _wait_for(pid, patience_s, self._enclosure.end_signal)
                 wall_us = round(1_000_000 * (time.monotonic() - started))
                 return _outcome(job, channels, group.usage(), wall_us)
         except OSError as error:
             raise SandboxFailed(str(error)) from error
         finally:
-            try:
+            await _despite_cancelling(self._clear(group, slot, is_tidied))
+
+    async def _clear(self, group: Group, slot: int, is_tidied: bool) -> None:
+        try:
+            with _told_if_it_fails():
                 await group.remove()
-                self._enclosure.clear(slot)
-            except OSError as error:
-                logger.error("sandbox: %s", error)
+        finally:
+            with _told_if_it_fails():
+                await self._enclosure.clear(slot, is_tidied=is_tidied)
 
     def _spawn(self, job: Job, slot: int, group: Group, channels: _Channels) -> int:
         """Start the chain; its pid. What it inherits is closed on our side."""
@@ -156,15 +177,20 @@ class Sandbox:
             cpu_counter = group.open_cpu_counter()
             if cpu_counter is not None:
                 init += ["-g", hand_on(cpu_counter)]
+            memory_gauge = group.open_memory_gauge()
+            if memory_gauge is not None:
+                init += ["-p", hand_on(memory_gauge)]
             if job.collect is not None:
                 init += ["-o", hand_on(os.dup(channels.collected)), "-f", job.collect]
-                init += ["-b", str(job.limits.file_bytes)]
+                init += ["-b", str(MAX_TREE_BYTES if job.collect.endswith("/") else job.limits.file_bytes)]
+            if job.tree is not None:
+                init += ["-x", hand_on(os.open(job.tree, os.O_RDONLY | os.O_CLOEXEC))]
 
             def share(name: str, data: bytes) -> str:
                 return hand_on(_sealed_file(name, data))
 
             command = self._enclosure.command(job, slot, group.outer_options(), init, share)
-            return os.posix_spawn(
+            pid = os.posix_spawn(
                 command[0],
                 command,
                 {},
@@ -174,10 +200,13 @@ class Sandbox:
                     (os.POSIX_SPAWN_DUP2, channels.stderr, 2),
                 ],
             )
+            if job.niceness:
+                os.setpriority(os.PRIO_PROCESS, pid, job.niceness)
+            return pid
 
     def _init_options(self, job: Job) -> list[str]:
         limits = job.limits
-        counted = self._cgroups.counts_memory
+        counted = self.counts_memory
         processes = limits.processes if counted else min(limits.processes, _UNCOUNTED_PROCESSES)
         resources = {
             "nproc": processes + 1,  # box init is one of them
@@ -188,19 +217,34 @@ class Sandbox:
             "msgqueue": 0,
         }
         options = ["-w", str(limits.wall_ms), "-t", str(limits.cpu_ms), "-i", str(_MAX_INODES)]
-        if limits.cpu_ms:  # should box init ever fail to look: a backstop in whole seconds
+        if limits.process_cpu_s is not None:
+            options += ["-l", f"cpu={limits.process_cpu_s}:{limits.process_cpu_s + 1}"]
+        elif limits.cpu_ms:  # should box init ever fail to look: a backstop in whole seconds
             seconds = limits.cpu_ms // 1000 + 2
             options += ["-l", f"cpu={seconds}:{seconds + 1}"]
+        if limits.process_memory_kib is not None:
+            resources["as"] = limits.process_memory_kib * 1024
         if not counted:
-            resources["data"] = limits.memory_kib * 1024
             options += ["-m", str(limits.memory_kib)]
+        if not counted and limits.data_is_bounded:
+            # Stacks of threads are data as well: each as large as it may grow, though hardly touched.
+            resources["data"] = (limits.memory_kib + _UNCOUNTED_STACKS * limits.stack_kib) * 1024
         for name, value in resources.items():
             options += ["-l", f"{name}={value}"]
         return options
 
 
+@contextlib.contextmanager
+def _told_if_it_fails() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        logger.error("sandbox: %s", error)
+
+
 def _sealed_file(name: str, data: bytes) -> int:
-    """An anonymous file of `data` that everybody may read and nobody can change, at its start."""
+    """An anonymous file, at its start, of `data` that everybody may read and nobody can change. (Whose user id
+    it has, which may be the program's, can still change its mode.)"""
     descriptor = os.memfd_create(name, os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     with _closed_on_failure(descriptor):
         os.fchmod(descriptor, 0o444)
@@ -220,6 +264,10 @@ def _output_file(name: str) -> int:
     return descriptor
 
 
+def _new_file(path: Path) -> int:
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+
+
 @contextlib.contextmanager
 def _closed_on_failure(descriptor: int) -> Iterator[None]:
     try:
@@ -235,19 +283,76 @@ def _read_output(descriptor: int, limit: int) -> tuple[bytes, bool]:
     return data[:limit], len(data) > limit
 
 
-async def _wait_for(pid: int, timeout_s: float) -> None:
-    """Wait until `pid`, our child, has ended; kill it after `timeout_s`, or when we cannot wait."""
+async def _wait_for(pid: int, timeout_s: float, end_signal: signal.Signals) -> bool:
+    """Wait until `pid`, our child, has ended; end it after `timeout_s`, or when we are cancelled. Whether it
+    did all that it had to."""
     ended = asyncio.Event()
-    try:
-        with _when_it_ends(pid, ended.set):
+    with _when_it_ends(pid, ended.set):
+        try:
             async with asyncio.timeout(timeout_s):
                 await ended.wait()
-    except TimeoutError:
-        logger.error("sandbox: killed by the engine after %.1f s of wall time", timeout_s)
-    finally:
-        if not ended.is_set():
+        except TimeoutError:
+            logger.error("sandbox: ended by the engine after %.1f s of wall time", timeout_s)
+        finally:
+            status = await _despite_cancelling(_end(pid, ended, end_signal))
+    return os.waitstatus_to_exitcode(status) == 0
+
+
+async def _end(pid: int, ended: asyncio.Event, end_signal: signal.Signals) -> int:
+    """End `pid`, our child, if it has not `ended`; its wait status. Others go on meanwhile: it may have to tidy
+    up behind its program first, which decides how long that takes."""
+    if ended.is_set():
+        return os.waitpid(pid, 0)[1]
+    with _ends_of_children(pid) as ends_below:  # bubblewrap, killed, waits for nobody
+        os.kill(pid, end_signal)
+        if not await _is_soon(ended):
             os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)
+            await ended.wait()
+        for end in ends_below:
+            await _is_soon(end)
+    return os.waitpid(pid, 0)[1]
+
+
+async def _is_soon(event: asyncio.Event) -> bool:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_GRACE_S):
+            await event.wait()
+    return event.is_set()
+
+
+@contextlib.contextmanager
+def _ends_of_children(pid: int) -> Iterator[list[asyncio.Event]]:
+    """For each child that `pid` has now, what is set once it is gone, and with it the pid namespace of which it is
+    the first process. Empty where the kernel does not list children (CONFIG_PROC_CHILDREN)."""
+    with contextlib.ExitStack() as watched:
+        ends = []
+        for child in _children_of(pid):
+            with contextlib.suppress(ProcessLookupError):
+                end = asyncio.Event()
+                watched.enter_context(_when_it_ends(child, end.set))
+                ends.append(end)
+        yield ends
+
+
+def _children_of(pid: int) -> list[int]:
+    try:
+        return list(map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
+    except OSError:
+        return []
+
+
+async def _despite_cancelling(act: Coroutine[object, object, _Result]) -> _Result:
+    """What `act` returns, also if we are cancelled meanwhile; only then we are."""
+    acting = asyncio.create_task(act)
+    cancelled: asyncio.CancelledError | None = None
+    while not acting.done():
+        try:
+            await asyncio.wait([acting])
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        raise cancelled
+    return acting.result()
 
 
 @contextlib.contextmanager
@@ -266,8 +371,10 @@ def _outcome(job: Job, channels: _Channels, usage: Usage, wall_us: int) -> Outco
     """What happened, once bwrap has ended after `wall_us`.
 
     Raises SandboxFailed if the program was never started (unless the limit was too small even for
-    the sandbox's own memory), or not measured.
+    the sandbox's own memory), not measured, or killed for want of memory within its limit.
     """
+    if usage.oom_kills and not usage.is_at_limit:
+        raise SandboxFailed("the machine, or the engine's container, ran out of memory")
     is_started, report = _read_status(channels.status)
     if report is None:
         if not is_started and not usage.oom_kills:
@@ -295,13 +402,20 @@ def _outcome(job: Job, channels: _Channels, usage: Usage, wall_us: int) -> Outco
         stderr=stderr,
         stdout_truncated=stdout_truncated,
         stderr_truncated=stderr_truncated,
-        collected=os.pread(channels.collected, report.copied, 0) if report.copied >= 0 else None,
+        collected=_collected(job, channels, report),
     )
 
 
+def _collected(job: Job, channels: _Channels, report: _Report) -> bytes | None:
+    """None when there was nothing to be brought out; empty when it is in a file."""
+    if report.copied < 0:
+        return None
+    return b"" if job.collect_to else os.pread(channels.collected, report.copied, 0)
+
+
 def _memory_kib(job: Job, report: _Report, usage: Usage) -> int:
-    if usage.oom_kills:
-        return job.limits.memory_kib
+    if usage.oom_kills or report.killed == Killed.MEMORY.value:
+        return job.limits.memory_kib  # without control groups it may have had more between two looks
     return usage.memory_kib if usage.memory_kib is not None else report.peak_kib
 
 

@@ -14,9 +14,13 @@ from typing import Self
 
 from .config import MAX_SLOTS
 
-SEATS = 16
-_FIRST_UID = 60100
-"""60100 to 61123: above Debian's ordinary users, below systemd's dynamic ones."""
+SEATS = 9
+SLOTS = MAX_SLOTS + 1
+"""The last one is for what the engine does beside its runs."""
+_LAST_UID = 61183
+"""Seats go down from here, to 60599. systemd's table (systemd.io/UIDS-GIDS) has dynamic services above and
+systemd-homed's people up to 60513; between them are, since version 258, the greeters of graphical logins,
+from 60578 up. Ids beyond 65535 would be free as well, but many a container has none."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,7 @@ class Seat:
     @property
     def first_uid(self) -> int | None:
         """The user id of slot 0; None when the engine is not root and cannot change its own."""
-        return _FIRST_UID + MAX_SLOTS * self.number if os.geteuid() == 0 else None
+        return _LAST_UID + 1 - SLOTS * (self.number + 1) if os.geteuid() == 0 else None
 
     def leave(self) -> None:
         self.claim.close()

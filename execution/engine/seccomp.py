@@ -13,9 +13,10 @@ from dataclasses import dataclass
 _LOAD, _JUMP_EQUAL, _JUMP_GREATER_EQUAL, _JUMP_SET, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 _ALLOW, _ERRNO, _KILL_PROCESS = 0x7FFF0000, 0x00050000, 0x80000000
 
-# Offsets in struct seccomp_data; the arguments' low words, on little-endian machines. (What is
-# judged below are ints, of which the kernel does not look at the high word either.)
-_NUMBER, _ARCHITECTURE, _ARGUMENT_0, _ARGUMENT_1 = 0, 4, 16, 24
+# Offsets in struct seccomp_data; the arguments' low words, on little-endian machines. (What is judged
+# below are ints, of which the kernel does not look at the high word either, and one pointer.)
+_NUMBER, _ARCHITECTURE, _ARGUMENT_0, _ARGUMENT_1, _ARGUMENT_2 = 0, 4, 16, 24, 32
+_HIGH_WORD = 4
 
 _NAMESPACE_FLAGS = 0x7E020000
 """CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID and NEWNET."""
@@ -115,6 +116,9 @@ _DENIED: dict[str, tuple[int, int | None]] = {
     "syncfs": (306, 267),
     # locks on /usr and /dev, which all runs and the host share
     "flock": (73, 32),
+    # what others do with /usr, which all runs and the host share
+    "inotify_init": (253, None),
+    "inotify_init1": (294, 26),
     # kernel memory that no cgroup counts
     "io_setup": (206, 0),
     "shmget": (29, 194),
@@ -128,11 +132,43 @@ _ABSENT = {"clone3": (435, 435)}
 _ABSENT_WITHOUT_MEMORY_CGROUP = {"memfd_create": (319, 279)}
 
 
+_DENIED_WITHOUT_NAMESPACES: dict[str, tuple[int, int | None]] = {
+    # the host's network, and what listens on its unix sockets
+    "connect": (42, 203),
+    "bind": (49, 200),
+    # the host's mounts
+    "statmount": (457, 457),
+    "listmount": (458, 458),
+}
+_DENIED_WITH_A_SHARED_UID: dict[str, tuple[int, int | None]] = {
+    # what Landlock does not judge, or not in every version
+    "truncate": (76, 45),
+    "chown": (92, None),
+    "fchown": (93, 55),
+    "lchown": (94, None),
+    "fchownat": (260, 54),
+    "utime": (132, None),
+    "utimes": (235, None),
+    "futimesat": (261, None),
+    "utimensat": (280, 88),
+    "setxattr": (188, 5),
+    "lsetxattr": (189, 6),
+    "fsetxattr": (190, 7),
+    "removexattr": (197, 14),
+    "lremovexattr": (198, 15),
+    "fremovexattr": (199, 16),
+    "setxattrat": (463, 463),
+    "removexattrat": (466, 466),
+    "file_setattr": (469, 469),
+    "process_mrelease": (448, 448),
+}
+
+
 @dataclass(frozen=True)
 class _Rule:
     """A call that one of its arguments makes a forbidden one."""
 
-    numbers: tuple[int, int]
+    numbers: tuple[int, int | None]
     """As in _DENIED."""
     argument: int
     test: int
@@ -140,6 +176,24 @@ class _Rule:
     error: int = errno.EPERM
     is_denied_if: bool = True
     """The test's result with which the call is denied."""
+    pointer: int | None = None
+    """An argument without which (NULL) the call is let through nevertheless."""
+
+    def code(self, number: int) -> list[tuple[int, int, int, int]]:
+        """For the call `number`, which is loaded before and afterwards."""
+        denial = [(_RETURN, 0, 0, _ERRNO | self.error)]
+        if self.pointer is not None:
+            denial = [
+                (_LOAD, 0, 0, self.pointer),
+                (_JUMP_EQUAL, 0, 2, 0),
+                (_LOAD, 0, 0, self.pointer + _HIGH_WORD),
+                (_JUMP_EQUAL, 1, 0, 0),
+                *denial,
+            ]
+        on = len(denial)
+        test = (self.test, *((0, on) if self.is_denied_if else (on, 0)), self.value)
+        reload = (_LOAD, 0, 0, _NUMBER)
+        return [(_JUMP_EQUAL, 0, on + 3, number), (_LOAD, 0, 0, self.argument), test, *denial, reload]
 
 
 _CLONE, _IOCTL, _PRLIMIT64 = (56, 220), (16, 29), (302, 261)
@@ -155,11 +209,45 @@ _RULES = (
     _Rule(_IOCTL, _ARGUMENT_1, _JUMP_EQUAL, _TIOCLINUX),
     # Limits are a process' own business, which is how the C library asks, not box init's.
     _Rule(_PRLIMIT64, _ARGUMENT_0, _JUMP_EQUAL, 0, is_denied_if=False),
-    # Its own core limit neither: see forbid_core_dumps() in box/common.c.
-    _Rule(_PRLIMIT64, _ARGUMENT_1, _JUMP_EQUAL, _RLIMIT_CORE),
+    # Its own core limit it may only ask for: see forbid_core_dumps() in box/common.c.
+    _Rule(_PRLIMIT64, _ARGUMENT_1, _JUMP_EQUAL, _RLIMIT_CORE, pointer=_ARGUMENT_2),
     _Rule((160, 164), _ARGUMENT_0, _JUMP_EQUAL, _RLIMIT_CORE),  # setrlimit
     # Threads' own numbers must pass (pthread_setaffinity_np), box init's must not.
     _Rule((203, 122), _ARGUMENT_0, _JUMP_EQUAL, 1),  # sched_setaffinity
+)
+
+_SETSOCKOPT, _SO_SNDBUF, _SO_RCVBUF = (54, 208), 7, 8
+
+_RULES_WITHOUT_MEMORY_CGROUP = (  # larger buffers
+    _Rule(_SETSOCKOPT, _ARGUMENT_2, _JUMP_EQUAL, _SO_SNDBUF),
+    _Rule(_SETSOCKOPT, _ARGUMENT_2, _JUMP_EQUAL, _SO_RCVBUF),
+)
+
+_SOCKET, _SOCKETPAIR, _FCNTL, _SCHED_SETAFFINITY = (41, 198), (53, 199), (72, 25), (203, 122)
+_BUT_STREAMS = 0b1110
+"""Bits of a socket's type that SOCK_STREAM has not: a pair of datagram sockets can send to any other."""
+_F_SETSIG, _F_SETOWN, _F_SETOWN_EX, _FIOSETOWN, _SIOCSPGRP = 10, 8, 15, 0x8901, 0x8902
+
+_RULES_WITHOUT_NAMESPACES = (
+    # A file's owner gets signals, of which the program chooses the number.
+    *(_Rule(_FCNTL, _ARGUMENT_1, _JUMP_EQUAL, command) for command in (_F_SETSIG, _F_SETOWN, _F_SETOWN_EX)),
+    *(_Rule(_IOCTL, _ARGUMENT_1, _JUMP_EQUAL, request) for request in (_FIOSETOWN, _SIOCSPGRP)),
+    _Rule(_SOCKET, _ARGUMENT_0, _JUMP_EQUAL, _AF_UNIX, errno.EAFNOSUPPORT),
+    _Rule(_SOCKETPAIR, _ARGUMENT_1, _JUMP_SET, _BUT_STREAMS, errno.EAFNOSUPPORT),
+)
+_RULES_WITH_A_SHARED_UID = (
+    # Linkers make what they made executable. For its owner alone is the one mode that does no harm to
+    # other files of the user's.
+    *(
+        _Rule(numbers, argument, _JUMP_EQUAL, 0o700, is_denied_if=False)
+        for numbers, argument in (
+            ((90, None), _ARGUMENT_1),  # chmod
+            ((91, 52), _ARGUMENT_1),  # fchmod
+            ((268, 53), _ARGUMENT_2),  # fchmodat
+            ((452, 452), _ARGUMENT_2),  # fchmodat2
+        )
+    ),
+    _Rule(_SCHED_SETAFFINITY, _ARGUMENT_0, _JUMP_EQUAL, 0, is_denied_if=False),
 )
 
 
@@ -167,12 +255,29 @@ def supports(machine: str) -> bool:
     return machine in _MACHINES
 
 
-def program(machine: str, *, memory_is_counted: bool) -> bytes:
+def program(
+    machine: str,
+    *,
+    memory_is_counted: bool,
+    has_namespaces: bool = True,
+    shares_uid: bool = False,
+) -> bytes:
     """The filter for `machine` (as `os.uname().machine` says it), as the kernel reads it.
 
-    `memory_is_counted`: a memory cgroup holds the program, so anonymous files need no ban.
+    `memory_is_counted`: a memory cgroup holds the program, so anonymous files and large buffers need no ban.
+    `has_namespaces`: what network and processes there are is the sandbox's own, not the host's.
+    `shares_uid`: the program has the engine's user id.
     """
     this = _MACHINES[machine]
+    denied, rules = dict(_DENIED), list(_RULES)
+    if not memory_is_counted:
+        rules += _RULES_WITHOUT_MEMORY_CGROUP
+    if not has_namespaces:
+        denied |= _DENIED_WITHOUT_NAMESPACES
+        rules += _RULES_WITHOUT_NAMESPACES
+    if shares_uid:
+        denied |= _DENIED_WITH_A_SHARED_UID
+        rules += _RULES_WITH_A_SHARED_UID
     code: list[tuple[int, int, int, int]] = []
 
     def add(operation: int, value: int, if_true: int = 0, if_false: int = 0) -> None:
@@ -189,16 +294,14 @@ def program(machine: str, *, memory_is_counted: bool) -> bytes:
     for numbers in absent.values():
         add(_JUMP_EQUAL, numbers[this.column], 0, 1)
         add(_RETURN, _ERRNO | errno.ENOSYS)
-    for pair in _DENIED.values():
+    for pair in denied.values():
         number = pair[this.column]
         if number is not None:
             add(_JUMP_EQUAL, number, 0, 1)
             add(_RETURN, _ERRNO | errno.EPERM)
-    for rule in _RULES:
-        add(_JUMP_EQUAL, rule.numbers[this.column], 0, 4)
-        add(_LOAD, rule.argument)
-        add(rule.test, rule.value, *((0, 1) if rule.is_denied_if else (1, 0)))
-        add(_RETURN, _ERRNO | rule.error)
-        add(_LOAD, _NUMBER)
+    for rule in rules:
+        number = rule.numbers[this.column]
+        if number is not None:
+            code += rule.code(number)
     add(_RETURN, _ALLOW)
     return b"".join(struct.pack("=HBBI", *instruction) for instruction in code)

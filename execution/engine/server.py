@@ -1,420 +1,299 @@
-"""Judge0's HTTP API over the submission queue: routes, authentication, errors.
+"""Judge0's HTTP API over the submission queue: routes, and what becomes of submissions.
 
 What a client sees is what Judge0 1.13.1 was observed to answer: 422 with messages per field, 400 and
-503 with `{"error": ...}`, 401 with an empty body, and 404 and 400 of the web framework's own that
-are empty unless JSON is asked for. Nothing a client sends is a 500. `GET /engine` is ours.
+503 with `{"error": ...}`, 401 and 403 with an empty body. Nothing a client sends is a 500. Requests are
+looked at in Judge0's order: may it, is it switched on, is there room, are the fields known, is it valid.
+
+Listing everything and deleting are for administrators (X-Auth-User). Where no administrator has been named,
+nobody lists, but whoever may submit may delete: tokens of submissions are secrets of those who made them.
 """
 
 from __future__ import annotations
 
 import asyncio
-import hmac
-import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
-from urllib.parse import parse_qsl
+import copy
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response, StreamingResponse
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import Route
 
-from . import config, wire
-from .artefacts import ArtefactCache
+from . import config, information, wire
+from .answers import (
+    Refused,
+    conditional,
+    dumped,
+    empty,
+    framework_error,
+    json_answer,
+    pieces,
+    refusal,
+    streamed,
+)
+from .calls import Call, let_in
 from .parameters import Invalid, NotUtf8, Parameters, parse
-from .queue import Full, Slots, Submission, SubmissionQueue, client_name
-from .representation import UnknownFields, chosen_fields, represent
-from .toolchain import Language
+from .parts import Parts
+from .queue import Full, Submission
+from .representation import UnknownFields, represent
 from .verdict import IN_QUEUE, PROCESSING, STATUSES
 
-_AUTH_HEADER = "X-Auth-Token"
-_JSON = "application/json; charset=utf-8"
 _NOT_TEXT = "cannot be converted to UTF-8, use base64_encoded=true query parameter"
 _ONE_NOT_TEXT = f"some attributes for this submission {_NOT_TEXT}"
 _SOME_NOT_TEXT = f"some attributes for one or more submissions {_NOT_TEXT}"
+_PER_PAGE = 20
 
-
-@dataclass(frozen=True)
-class Parts:
-    """What the routes answer from."""
-
-    config: config.EngineConfig
-    isolation: str
-    languages: Mapping[int, Language]
-    slots: Slots
-    queue: SubmissionQueue
-    artefacts: ArtefactCache
-
-
-@dataclass(frozen=True)
-class _Call:
-    """A request that was let in, with its parameters from the query and the body, the body's last."""
-
-    parameters: Mapping[str, object]
-    client: str
-    headers: Mapping[str, str]
-    path: Mapping[str, str]
-
-    @property
-    def is_base64(self) -> bool:
-        return self.parameters.get("base64_encoded") == "true"
-
-    @property
-    def waits(self) -> bool:
-        return self.parameters.get("wait") == "true"
-
-    @property
-    def fields(self) -> tuple[str, ...]:
-        """Raises UnknownFields."""
-        wanted = self.parameters.get("fields")
-        return chosen_fields(wanted if isinstance(wanted, str) else None)
-
-
-_Handler = Callable[[Parts, _Call], Awaitable[Response]]
+_Handler = Callable[[Parts, Call], Awaitable[Response]]
 
 
 def application(parts: Parts) -> Starlette:
     def route(path: str, method: str, handler: _Handler) -> Route:
         async def endpoint(request: Request) -> Response:
             try:
-                return await handler(parts, await _let_in(parts.config.auth_tokens, request))
+                answer = await handler(parts, await let_in(parts.config.auth_tokens, parts.bodies, request))
+                return conditional(request, answer)
+            except Refused as error:
+                return refusal(error.status, error.message)
             except UnknownFields as error:
-                return _refusal(400, f"invalid fields: [{', '.join(error.names)}]")
+                return refusal(400, f"invalid fields: [{', '.join(error.names)}]")
             except Full:
-                return _refusal(503, "queue is full")
+                return refusal(503, "queue is full")
             except Invalid as error:
-                return _json(error.errors, 422)
+                return json_answer(error.errors, 422)
             except NotUtf8 as error:
-                raise HTTPException(400) from error
+                return refusal(400, f"{error} is not Unicode")
 
         return Route(path, endpoint, methods=[method])
 
     async def home(request: Request) -> Response:
-        return Response(media_type="text/html")
+        return empty()
 
+    answered = [
+        route(path + suffix, method, handler) for suffix in (".json", "") for path, method, handler in ROUTES
+    ]
     return Starlette(
-        routes=[
-            Route("/", home),
-            route("/submissions", "POST", _create),
-            route("/submissions", "GET", _list),
-            route("/submissions/batch", "POST", _create_batch),
-            route("/submissions/batch", "GET", _show_batch),
-            route("/submissions/{token}", "GET", _show),
-            route("/submissions/{token}", "DELETE", _delete),
-            route("/languages", "GET", _languages),
-            route("/languages/all", "GET", _all_languages),
-            route("/languages/{id}", "GET", _language),
-            route("/statuses", "GET", _statuses),
-            route("/config_info", "GET", _config_info),
-            route("/about", "GET", _about),
-            route("/version", "GET", _version),
-            route("/workers", "GET", _workers),
-            route("/authenticate", "POST", _authenticate),
-            route("/authorize", "POST", _list),
-            route("/engine", "GET", _engine),
-        ],
-        exception_handlers={HTTPException: _framework_error},
+        routes=[Route("/", home), *answered], exception_handlers={HTTPException: framework_error}
     )
 
 
-# --- Submissions ----------------------------------------------------------------------------------
+# --- Making submissions ---------------------------------------------------------------------------
 
 
-async def _create(parts: Parts, call: _Call) -> Response:
+async def _create(parts: Parts, call: Call) -> Response:
+    _check_maintenance(parts)
+    if call.waits and not parts.config.terms.enable_wait_result:
+        raise Refused(400, "wait not allowed")
     parts.queue.check_room(1)
-    fields = call.fields
-    parameters = parse(call.parameters, parts.languages, is_base64=call.is_base64)
-    submission = parts.queue.add(parameters, call.client)
+    fields, is_base64 = call.fields, call.is_base64
+    (parameters,) = await _parsed(parts, call, [call.parameters])
+    if isinstance(parameters, Invalid):
+        raise parameters
+    submission = _add(parts, parameters, call)
     if not call.waits:
-        return _json({"token": submission.token}, 201)
+        return json_answer({"token": submission.token}, 201)
+    del call  # its texts, which the submission holds too, for as long as that may take
     await submission.finished.wait()
     try:
-        return _json(represent(submission, fields, is_base64=call.is_base64), 201)
+        return json_answer(represent(submission, fields, is_base64=is_base64), 201)
     except wire.NotText:
-        return _json({"error": _ONE_NOT_TEXT, "token": submission.token}, 201)
+        return json_answer({"error": _ONE_NOT_TEXT, "token": submission.token}, 201)
 
 
-async def _create_batch(parts: Parts, call: _Call) -> Response:
+async def _create_batch(parts: Parts, call: Call) -> Response:
+    _check_maintenance(parts)
+    _check_batches(parts)
     given = call.parameters.get("submissions")
     items = [item for item in given if item is not None] if isinstance(given, list) else []
-    if refusal := _wrong_batch_size(items):
-        return refusal
     parts.queue.check_room(len(items))
-    parsed = [_parsed_item(parts, call, item) for item in items]  # all, before the first is queued
+    _check_batch_size(parts, items)
+    bodies = [item if isinstance(item, dict) else {} for item in items]
+    parsed = await _parsed(parts, call, bodies)  # all, before the first is queued
     answers = [
-        dict(it.errors) if isinstance(it, Invalid) else {"token": parts.queue.add(it, call.client).token}
+        dict(it.errors) if isinstance(it, Invalid) else {"token": _add(parts, it, call).token}
         for it in parsed
     ]
-    return _json(answers, 422 if all(isinstance(it, Invalid) for it in parsed) else 201)
+    return json_answer(answers, 422 if all(isinstance(it, Invalid) for it in parsed) else 201)
 
 
-def _parsed_item(parts: Parts, call: _Call, item: object) -> Parameters | Invalid:
-    body = item if isinstance(item, dict) else {}
-    try:
-        return parse(body, parts.languages, is_base64=call.is_base64)
-    except Invalid as error:
-        return error
+def _add(parts: Parts, parameters: Parameters, call: Call) -> Submission:
+    submission = parts.queue.add(parameters, call.client)
+    if parameters.callback_url is not None:
+        parts.callbacks.follow(submission, parameters.callback_url)
+    return submission
 
 
-async def _show(parts: Parts, call: _Call) -> Response:
+async def _parsed(
+    parts: Parts, call: Call, bodies: Sequence[Mapping[str, object]]
+) -> list[Parameters | Invalid]:
+    """Raises NotUtf8; Full, if there was room for all before, but is no longer."""
+
+    def parsed(body: Mapping[str, object]) -> Parameters | Invalid:
+        try:
+            return parse(body, parts.languages, parts.config.terms, is_base64=call.is_base64)
+        except Invalid as error:
+            return error
+
+    if sum(map(_characters, bodies)) <= config.SMALL_BODY_BYTES:
+        return [parsed(body) for body in bodies]
+    everything = await asyncio.to_thread(lambda: [parsed(body) for body in bodies])
+    parts.queue.check_room(len(bodies))
+    return everything
+
+
+def _characters(body: Mapping[str, object]) -> int:
+    return sum(len(value) for value in body.values() if isinstance(value, str))
+
+
+# --- Showing and deleting them --------------------------------------------------------------------
+
+
+async def _show(parts: Parts, call: Call) -> Response:
     fields = call.fields
     submission = _submission(parts, call)
     try:
-        return _json(represent(submission, fields, is_base64=call.is_base64))
+        return json_answer(represent(submission, fields, is_base64=call.is_base64))
     except wire.NotText:
-        return _refusal(400, _ONE_NOT_TEXT)
+        return refusal(400, _ONE_NOT_TEXT)
 
 
-async def _show_batch(parts: Parts, call: _Call) -> Response:
-    listed = call.parameters.get("tokens", call.headers.get("tokens", ""))
-    tokens = listed.rstrip(",").split(",") if isinstance(listed, str) and listed.strip(",") else []
-    if refusal := _wrong_batch_size(tokens):
-        return refusal
+async def _show_batch(parts: Parts, call: Call) -> Response:
+    _check_batches(parts)
     fields = call.fields
-    shown: dict[str, bytes] = {}
-    for token in dict.fromkeys(tokens):
-        it = parts.queue.get(token)
-        try:
-            shown[token] = _dumped(it and represent(it, fields, is_base64=call.is_base64)).encode()
-        except wire.NotText:
-            return _refusal(400, _SOME_NOT_TEXT)
-        await asyncio.sleep(0)  # each may be many megabytes: let others have their turn
-
-    async def pieces() -> AsyncIterator[bytes]:  # never all in one piece of memory
-        for position, token in enumerate(tokens):
-            yield (b"," if position else b'{"submissions":[') + shown[token]
-        yield b"]}"
-
-    return StreamingResponse(pieces(), media_type=_JSON)
+    most = parts.config.terms.max_submission_batch_size
+    listed = call.headers.get("tokens", call.parameters.get("tokens"))
+    tokens = listed.rstrip(",").split(",", most) if isinstance(listed, str) and listed.strip(",") else []
+    _check_batch_size(parts, tokens)
+    return await _several([parts.queue.get(token) for token in tokens], fields, call)
 
 
-async def _delete(parts: Parts, call: _Call) -> Response:
+async def _list(parts: Parts, call: Call) -> Response:
+    if not call.is_authorised(parts.config.authz_tokens):
+        return empty(403)
     fields = call.fields
+    page, per_page = _count(call, "page", 1), _count(call, "per_page", _PER_PAGE)
+    everything = parts.queue.newest_first()
+    pages = max(1, -(-len(everything) // per_page))
+    meta = {
+        "current_page": page,
+        "next_page": page + 1 if page < pages else None,
+        "prev_page": page - 1 if page > 1 else None,
+        "total_pages": pages,
+        "total_count": len(everything),
+    }
+    first = (page - 1) * per_page
+    return await _several(everything[first : first + per_page], fields, call, f',"meta":{dumped(meta)}')
+
+
+def _count(call: Call, name: str, default: int) -> int:
+    given = call.parameters.get(name)
+    number = default if given is None else wire.leading_integer(given)
+    if number <= 0:
+        raise Refused(400, f"invalid {name}: {number}")
+    return number
+
+
+async def _several(
+    submissions: Sequence[Submission | None], fields: tuple[str, ...], call: Call, rest: str = ""
+) -> Response:
+    """`{"submissions": […]}`, with `rest` behind it."""
+    shown = [copy.copy(submission) for submission in submissions]  # one that ends meanwhile still does not
+    if not call.is_base64:
+        for submission in filter(None, shown):
+            try:
+                represent(submission, fields, is_base64=False)
+            except wire.NotText:
+                return refusal(400, _SOME_NOT_TEXT)
+            await asyncio.sleep(0)  # others shall have their turn
+    return streamed(_written(shown, fields, rest, is_base64=call.is_base64))
+
+
+def _written(
+    shown: Sequence[Submission | None], fields: tuple[str, ...], rest: str, *, is_base64: bool
+) -> Iterator[str]:
+    yield '{"submissions":['
+    for position, submission in enumerate(shown):
+        yield "," * bool(position)
+        if submission is None:
+            yield "null"
+        else:
+            yield from pieces(represent(submission, fields, is_base64=is_base64))
+    yield f"]{rest}}}"
+
+
+async def _delete(parts: Parts, call: Call) -> Response:
+    administrators = parts.config.authz_tokens
+    if administrators and not call.is_authorised(administrators):
+        return empty(403)
+    _check_maintenance(parts)
+    fields = call.fields
+    if not parts.config.terms.enable_submission_delete:
+        raise Refused(400, "delete not allowed")
     submission = _submission(parts, call)
     if submission.status in (IN_QUEUE, PROCESSING):
         state = f"{submission.status} ({STATUSES[submission.status]})"
-        return _refusal(400, f"submission cannot be deleted because its status is {state}")
+        raise Refused(400, f"submission cannot be deleted because its status is {state}")
     parts.queue.forget(submission)
-    return _json(represent(submission, fields, is_base64=True))
+    return json_answer(represent(submission, fields, is_base64=True))
 
 
-async def _list(parts: Parts, call: _Call) -> Response:
-    """What needs Judge0's second token, which this engine does not have."""
-    return Response(status_code=403, media_type="text/html")
-
-
-def _submission(parts: Parts, call: _Call) -> Submission:
-    submission = parts.queue.get(call.path["token"].removesuffix(".json"))
+def _submission(parts: Parts, call: Call) -> Submission:
+    submission = parts.queue.get(call.path["token"])
     if submission is None:
         raise HTTPException(404)
     return submission
 
 
-def _wrong_batch_size(items: Sequence[object]) -> Response | None:
+# --- What may be asked for ------------------------------------------------------------------------
+
+
+def _check_maintenance(parts: Parts) -> None:
+    if parts.config.terms.maintenance_mode:
+        raise Refused(503, "Judge0 is currently in maintenance.")
+
+
+def _check_batches(parts: Parts) -> None:
+    if not parts.config.terms.enable_batched_submissions:
+        raise Refused(400, "batched submissions are not allowed")
+
+
+def _check_batch_size(parts: Parts, items: Sequence[object]) -> None:
+    most = parts.config.terms.max_submission_batch_size
     if not items:
-        return _refusal(400, "there should be at least one submission in a batch")
-    if len(items) > config.MAX_BATCH:
-        most = f"less than or equal to {config.MAX_BATCH}"
-        return _refusal(400, f"number of submissions in a batch should be {most}")
-    return None
+        raise Refused(400, "there should be at least one submission in a batch")
+    if len(items) > most:
+        raise Refused(400, f"number of submissions in a batch should be less than or equal to {most}")
 
 
-# --- About the server -----------------------------------------------------------------------------
+async def _authenticate(parts: Parts, call: Call) -> Response:
+    return empty()
 
 
-async def _languages(parts: Parts, call: _Call) -> Response:
-    return _json([{"id": it.id, "name": it.name} for it in _by_name(parts)])
+async def _authorize(parts: Parts, call: Call) -> Response:
+    return empty(200 if call.is_authorised(parts.config.authz_tokens) else 403)
 
 
-async def _all_languages(parts: Parts, call: _Call) -> Response:
-    return _json([{"id": it.id, "name": it.name, "is_archived": False} for it in _by_name(parts)])
-
-
-async def _language(parts: Parts, call: _Call) -> Response:
-    number = wire.cast_language_id(call.path["id"].removesuffix(".json"))
-    language = parts.languages.get(number) if number is not None else None
-    if language is None:
-        raise HTTPException(404)
-    compile_command = language.compile_command("%s") if language.is_compiled else None
-    return _json(
-        {
-            "id": language.id,
-            "name": language.name,
-            "is_archived": False,
-            "source_file": language.recipe.source_file,
-            "compile_cmd": " ".join(compile_command) if compile_command else None,
-            "run_cmd": " ".join(language.run_command("")),
-        }
-    )
-
-
-def _by_name(parts: Parts) -> list[Language]:
-    return sorted(parts.languages.values(), key=lambda language: language.name)
-
-
-async def _statuses(parts: Parts, call: _Call) -> Response:
-    return _json([{"id": number, "description": text} for number, text in STATUSES.items()])
-
-
-async def _config_info(parts: Parts, call: _Call) -> Response:
-    return _json(config.config_info(parts.config.max_queue))
-
-
-async def _about(parts: Parts, call: _Call) -> Response:
-    return _json({"version": config.JUDGE0_VERSION, "engine": "embedded"})
-
-
-async def _version(parts: Parts, call: _Call) -> Response:
-    return Response(config.JUDGE0_VERSION, media_type="text/plain")
-
-
-async def _workers(parts: Parts, call: _Call) -> Response:
-    return _json(
-        [
-            {
-                "queue": config.JUDGE0_VERSION,
-                "size": parts.queue.waiting,
-                "available": parts.slots.count,
-                "idle": parts.slots.idle,
-                "working": parts.slots.count - parts.slots.idle,
-                "paused": 0,
-                "failed": 0,
-            }
-        ]
-    )
-
-
-async def _authenticate(parts: Parts, call: _Call) -> Response:
-    return Response(media_type="text/html")
-
-
-async def _engine(parts: Parts, call: _Call) -> Response:
-    return _json(
-        {
-            "isolation": parts.isolation,
-            "slots": parts.slots.count,
-            "waiting": parts.queue.waiting,
-            "artefacts": {
-                "compilations": parts.artefacts.compilations,
-                "hits": parts.artefacts.hits,
-                "entries": len(parts.artefacts),
-                "bytes": parts.artefacts.bytes,
-                "max_bytes": parts.config.cache_bytes,
-            },
-        }
-    )
-
-
-# --- Requests and answers -------------------------------------------------------------------------
-
-
-async def _let_in(tokens: tuple[str, ...], request: Request) -> _Call:
-    """The call, if it carries an accepted token as header, query or body parameter; else a 401.
-
-    Before a token was seen, no more of the body is read than it takes to find one there.
-    """
-    given: object = request.headers.get(_AUTH_HEADER) or request.query_params.get(_AUTH_HEADER)
-    if not tokens:
-        return _Call(await _read_parameters(request), "", request.headers, request.path_params)
-    if given:
-        client = _client(tokens, given)
-        parameters = await _read_parameters(request)
-    else:
-        parameters = await _read_parameters(request, config.MAX_BODY_BYTES_TO_FIND_A_TOKEN)
-        client = _client(tokens, parameters.get(_AUTH_HEADER))
-    return _Call(parameters, client, request.headers, request.path_params)
-
-
-def _client(tokens: tuple[str, ...], given: object) -> str:
-    """The name of the client that shows the token `given`; a 401 if it is none of `tokens`."""
-    token = given if isinstance(given, str) else ""
-    secret = token.encode("utf-8", "surrogatepass")
-    if not any(hmac.compare_digest(secret, accepted.encode()) for accepted in tokens):
-        raise HTTPException(401)
-    return client_name(token)
-
-
-async def _read_parameters(request: Request, max_bytes: int = config.MAX_BODY_BYTES) -> dict[str, object]:
-    """The parameters of the query and of a JSON or form body, as Rails merges them.
-
-    Raises HTTPException for a body that is too large, too slow, not UTF-8, or not JSON though it
-    says so.
-    """
-    parameters: dict[str, object] = dict(request.query_params)
-    body = await _read_body(request, max_bytes)
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind == "application/json" and body:
-        parsed = _parse_json(body)
-        parameters.update(parsed if isinstance(parsed, dict) else {})
-    elif kind == "application/x-www-form-urlencoded" and body:
-        parameters.update(_parse_form(body))
-    return parameters
-
-
-async def _read_body(request: Request, max_bytes: int) -> bytes:
-    announced = request.headers.get("content-length", "0")
-    if announced.isdecimal() and int(announced[:20]) > max_bytes:
-        raise _too_large(max_bytes)
-    body = bytearray()
-    try:
-        async with asyncio.timeout(config.BODY_SECONDS):
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > max_bytes:
-                    raise _too_large(max_bytes)
-    except ClientDisconnect as error:
-        raise HTTPException(400) from error
-    except TimeoutError as error:
-        raise HTTPException(408) from error
-    return bytes(body)
-
-
-def _too_large(max_bytes: int) -> HTTPException:
-    """A 401 for a body that is only too large for somebody without a token."""
-    return HTTPException(413 if max_bytes == config.MAX_BODY_BYTES else 401)
-
-
-def _parse_json(body: bytes) -> object:
-    def refuse(constant: str) -> object:
-        raise ValueError(f"{constant} is not JSON")
-
-    try:
-        return json.loads(body.decode(), parse_constant=refuse)
-    except (ValueError, RecursionError) as error:
-        raise HTTPException(400) from error
-
-
-def _parse_form(body: bytes) -> dict[str, object]:
-    try:
-        fields = parse_qsl(
-            body.decode(), keep_blank_values=True, errors="strict", max_num_fields=config.MAX_FORM_FIELDS
-        )
-    except ValueError as error:
-        raise HTTPException(400) from error
-    return dict(fields)
-
-
-async def _framework_error(request: Request, error: Exception) -> Response:
-    """Errors that Rails answers itself: empty, unless JSON is asked for. A wrong method is a 404."""
-    status = error.status_code if isinstance(error, HTTPException) else 500
-    if status == 401:
-        return Response(status_code=401, media_type="text/html")
-    status = 404 if status == 405 else status
-    texts = {400: "Bad Request", 404: "Not Found", 408: "Request Timeout", 413: "Payload Too Large"}
-    accepts = request.headers.get("accept", "")
-    if "application/json" in accepts or request.url.path.endswith(".json"):
-        return _json({"status": status, "error": texts.get(status, "Error")}, status)
-    return Response(status_code=status, media_type="text/html")
-
-
-def _json(content: object, status: int = 200) -> Response:
-    return Response(_dumped(content), status, media_type=_JSON)
-
-
-def _dumped(content: object) -> str:
-    return json.dumps(content, ensure_ascii=True, separators=(",", ":"))
-
-
-def _refusal(status: int, message: str) -> Response:
-    return _json({"error": message}, status)
+ROUTES: tuple[tuple[str, str, _Handler], ...] = (
+    ("/submissions", "POST", _create),
+    ("/submissions", "GET", _list),
+    ("/submissions/batch", "POST", _create_batch),
+    ("/submissions/batch", "GET", _show_batch),
+    ("/submissions/{token}", "GET", _show),
+    ("/submissions/{token}", "DELETE", _delete),
+    ("/languages", "GET", information.languages),
+    ("/languages/all", "GET", information.all_languages),
+    ("/languages/{id}", "GET", information.language),
+    ("/statuses", "GET", information.statuses),
+    ("/config_info", "GET", information.config_info),
+    ("/about", "GET", information.about),
+    ("/version", "GET", information.version),
+    ("/isolate", "GET", information.isolate),
+    ("/license", "GET", information.license_text),
+    ("/system_info", "GET", information.system_info),
+    ("/statistics", "GET", information.statistics),
+    ("/workers", "GET", information.workers),
+    ("/engine", "GET", information.engine),
+    ("/openapi.json", "GET", information.openapi),
+    ("/authenticate", "POST", _authenticate),
+    ("/authorize", "POST", _authorize),
+)

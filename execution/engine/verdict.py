@@ -13,16 +13,18 @@ from __future__ import annotations
 
 import asyncio
 import io
+import math
 import signal
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 
-from .artefacts import Artefact, ArtefactCache, Compiled, key
-from .jobs import MIB, Job, Killed, Limits, Outcome, SandboxFailed
+from .additional_files import Unzip
+from .artefacts import ArtefactCache
+from .builds import Builder, Built, Rejected
+from .headers import Headers
+from .jobs import Job, Killed, Limits, Outcome, SandboxFailed
 from .parameters import Parameters
 from .sandbox import Sandbox
-from .toolchain import MAX_COMPILE_OUTPUT_BYTES, PROGRAM
+from .slots import SlotLender, Turn
 
 IN_QUEUE, PROCESSING, ACCEPTED, WRONG_ANSWER, TIME_LIMIT, COMPILATION_ERROR = 1, 2, 3, 4, 5, 6
 NON_ZERO_EXIT, INTERNAL_ERROR = 11, 13
@@ -44,10 +46,13 @@ STATUSES = {
     14: "Exec Format Error",
 }
 
+OUTPUT_LIMIT = "output"
+
 _COMMAND_NOT_FOUND, _CANNOT_EXECUTE = 127, 126
 _TRIMMED = b" \t\n\v\f\r\0"
 
-SlotTaker = Callable[[], AbstractAsyncContextManager[int]]
+_AT_ONCE_BYTES = 16 * 1024
+"""Looked at in half a millisecond at most, no longer than handing it to a thread may take."""
 
 
 @dataclass(frozen=True)
@@ -55,10 +60,11 @@ class Facts:
     """What Judge0 has no fields for."""
 
     killed: str | None
-    """cpu, wall, memory, output or inodes: the limit that ended the program."""
+    """The limit that ended the program: a value of Killed, or OUTPUT_LIMIT."""
     signal: int | None
     """That ended the program itself; null when it was box init that killed it."""
     oom: bool
+    """A process in the sandbox ended for want of memory: the kernel killed it, or its runtime said so."""
     stdout_truncated: bool
     stderr_truncated: bool
 
@@ -89,111 +95,93 @@ class Judge:
         self,
         sandbox: Sandbox,
         artefacts: ArtefactCache,
-        run_slot: SlotTaker,
-        compile_slot: SlotTaker,
+        slot: SlotLender,
+        unzip: Unzip | None = None,
+        headers: Headers | None = None,
     ) -> None:
-        """`run_slot` and `compile_slot` lend a slot, as soon as one is free."""
         self._sandbox = sandbox
-        self._artefacts = artefacts
-        self._run_slot = run_slot
-        self._compile_slot = compile_slot
+        self._builder = Builder(sandbox, artefacts, slot, unzip, headers)
+        self._slot = slot
 
-    async def judge(self, parameters: Parameters, client: str, started: Callable[[], None]) -> Result:
-        """Judge one submission of `client`; `started` is called when it no longer only waits.
+    async def judge(self, parameters: Parameters, client: str, turn: Turn) -> Result:
+        """Judge one submission of `client`, when it is its `turn`.
 
         Trouble with the sandbox, and what the operating system refuses, is the result "internal error".
         """
         try:
-            if not parameters.language.is_compiled:
-                return await self._run(parameters, None, started)
-            name = _artefact_name(parameters, client)
-
-            async def compile_it() -> Compiled:
-                return await self._compile(parameters, started)
-
-            async with self._artefacts.use(name, compile_it) as artefact:
-                if artefact.path is None:
-                    return Result(COMPILATION_ERROR, compile_output=artefact.output)
-                return await self._run(parameters, artefact, started)
+            async with self._builder.built(parameters, client, turn) as built:
+                return await self._run(parameters, built, turn)
+        except Rejected as rejected:
+            return Result(COMPILATION_ERROR, compile_output=rejected.output)
         except SandboxFailed as error:
             return Result(INTERNAL_ERROR, message=f"The sandbox failed: {error}.")
         except OSError as error:
             return Result(INTERNAL_ERROR, message=f"The engine failed: {error.strerror}.")
 
-    async def _compile(self, parameters: Parameters, started: Callable[[], None]) -> Compiled:
-        job = parameters.language.compile_job(parameters.source, parameters.compiler_options or "")
-        async with self._compile_slot() as slot:
-            started()
-            outcome = await self._sandbox.run(job, slot)
-        if outcome.killed in (Killed.CPU, Killed.WALL):
-            return Compiled(None, b"Compilation time limit exceeded.", is_final=False)
-        output = outcome.stdout[:MAX_COMPILE_OUTPUT_BYTES]
-        if outcome.exec_errno:
-            raise SandboxFailed("the compiler could not be started")
-        succeeded = outcome.exit_code == 0 and outcome.signal is None and not outcome.killed
-        if succeeded and outcome.collected is None:
-            output += f"The compiler left no program of at most {job.limits.file_bytes} bytes.".encode()
-        return Compiled(outcome.collected if succeeded else None, output, is_final=not outcome.oom)
-
-    async def _run(
-        self, parameters: Parameters, artefact: Artefact | None, started: Callable[[], None]
-    ) -> Result:
-        job = _run_job(parameters, artefact)
-        compile_output = artefact.output if artefact is not None else b""
+    async def _run(self, parameters: Parameters, built: Built, turn: Turn) -> Result:
+        job = _run_job(parameters, built)
         results: list[Result] = []
         while len(results) < parameters.number_of_runs:
-            async with self._run_slot() as slot:
-                started()
+            async with self._slot(turn) as slot:
                 outcome = await self._sandbox.run(job, slot)
-            # Comparing millions of lines takes seconds, in which others shall be answered.
-            results.append(await asyncio.to_thread(_result, parameters, outcome, compile_output))
+            results.append(await _looked_at(parameters, outcome, built.output))
             if results[-1].status != ACCEPTED:
                 break
         return _average(results)
 
 
-def _artefact_name(parameters: Parameters, client: str) -> str:
-    language = parameters.language
-    command = language.compile_command(parameters.compiler_options or "")
-    return key(
-        client.encode(),
-        str(language.id).encode(),
-        language.fingerprint().encode(),
-        "\0".join(command).encode(),
+async def _looked_at(parameters: Parameters, outcome: Outcome, compile_output: bytes) -> Result:
+    """`_result`, in a thread where it may take long: others shall be answered meanwhile."""
+    compared = len(outcome.stdout) + len(outcome.stderr) + len(parameters.expected_output or b"")
+    if compared <= _AT_ONCE_BYTES:
+        return _result(parameters, outcome, compile_output)
+    return await asyncio.to_thread(_result, parameters, outcome, compile_output)
+
+
+def _run_job(parameters: Parameters, built: Built) -> Job:
+    job = parameters.language.run_job(
         parameters.source,
+        built.program,
+        _limits(parameters),
+        parameters.command_line_arguments or "",
+        built.files,
     )
+    return replace(job, stdin=parameters.stdin or b"", merge_stderr=parameters.redirect_stderr_to_stdout)
 
 
-def _run_job(parameters: Parameters, artefact: Artefact | None) -> Job:
-    language = parameters.language
+def _limits(parameters: Parameters) -> Limits:
+    # Judge0 does not add the extra time: the larger of the two kills, the first one judges.
+    limit_s = parameters.cpu_time_limit_s
+    cpu_s = max(limit_s, parameters.cpu_extra_time_s) if limit_s else 0
     limits = Limits(
-        # Judge0 does not add the extra time: the larger of the two kills, the first one judges.
-        cpu_ms=(
-            round(1000 * max(parameters.cpu_time_limit_s, parameters.cpu_extra_time_s))
-            if parameters.cpu_time_limit_s
-            else 0
-        ),
+        cpu_ms=max(1, round(1000 * cpu_s)) if cpu_s else 0,
         wall_ms=round(1000 * parameters.wall_time_limit_s),
         memory_kib=parameters.memory_limit_kib,
         stack_kib=parameters.stack_limit_kib,
         processes=parameters.processes,
-        file_bytes=1024 * parameters.file_size_kib or 4 * MIB,  # 0: no limit but the server's
+        file_bytes=1024 * (parameters.file_size_kib or parameters.most_file_size_kib),
     )
-    source = (f"/box/{language.recipe.source_file}", parameters.source)
-    return Job(
-        argv=language.run_command(parameters.command_line_arguments or ""),
-        limits=limits,
-        stdin=parameters.stdin or b"",
-        files=() if artefact else (source,),
-        binds=((artefact.path, f"/box/{PROGRAM}"),) if artefact and artefact.path else (),
-        merge_stderr=parameters.redirect_stderr_to_stdout,
-    )
+    if parameters.limits_each_process_time and cpu_s:
+        limits = replace(limits, cpu_ms=0, process_cpu_s=math.ceil(cpu_s))
+    if parameters.limits_each_process_memory:
+        most = max(parameters.most_memory_kib, parameters.memory_limit_kib)
+        limits = replace(limits, memory_kib=most, process_memory_kib=parameters.memory_limit_kib)
+    return limits
+
+
+def _is_over_cpu(parameters: Parameters, outcome: Outcome) -> bool:
+    limit_ms = 1000 * parameters.cpu_time_limit_s
+    is_over = bool(limit_ms) and outcome.cpu_ms > limit_ms
+    if not parameters.limits_each_process_time:
+        return is_over
+    # Together, processes may use more; the kernel ends the one that alone did, by its own clock.
+    return outcome.signal == signal.SIGXCPU or (is_over and outcome.signal == signal.SIGKILL)
 
 
 def _result(parameters: Parameters, outcome: Outcome, compile_output: bytes) -> Result:
-    limit_ms = 1000 * parameters.cpu_time_limit_s
-    is_over_cpu = bool(limit_ms) and outcome.cpu_ms > limit_ms
+    is_over_cpu = _is_over_cpu(parameters, outcome)
     is_over_wall = outcome.killed is Killed.WALL or outcome.wall_ms > 1000 * parameters.wall_time_limit_s
+    runtime_gave_up = _runtime_gave_up(parameters, outcome)
     measured = Result(
         status=ACCEPTED,
         stdout=outcome.stdout,
@@ -204,9 +192,14 @@ def _result(parameters: Parameters, outcome: Outcome, compile_output: bytes) -> 
         wall_time_s=outcome.wall_ms / 1000,
         memory_kib=outcome.memory_kib,
         facts=Facts(
-            killed=_killed(outcome, is_over_cpu=is_over_cpu, is_over_wall=is_over_wall),
+            killed=_killed(
+                outcome,
+                is_over_cpu=is_over_cpu,
+                is_over_wall=is_over_wall,
+                is_over_memory=runtime_gave_up or _kernel_killed_it(outcome),
+            ),
             signal=outcome.signal if outcome.killed is None else None,
-            oom=outcome.oom,
+            oom=outcome.oom or runtime_gave_up,
             stdout_truncated=outcome.stdout_truncated,
             stderr_truncated=outcome.stderr_truncated,
         ),
@@ -240,17 +233,28 @@ def _exit_code(outcome: Outcome) -> int:
     return 0
 
 
-def _killed(outcome: Outcome, *, is_over_cpu: bool, is_over_wall: bool) -> str | None:
+def _runtime_gave_up(parameters: Parameters, outcome: Outcome) -> bool:
+    """Whether the language's runtime ended the program for want of memory; only its words tell."""
+    said = outcome.stdout if parameters.redirect_stderr_to_stdout else outcome.stderr
+    return bool(_exit_code(outcome)) and parameters.language.ran_out_of_memory(said)
+
+
+def _kernel_killed_it(outcome: Outcome) -> bool:
+    """For want of memory: it, or a process without which it failed."""
+    return outcome.oom and (outcome.signal == signal.SIGKILL or outcome.exit_code != 0)
+
+
+def _killed(outcome: Outcome, *, is_over_cpu: bool, is_over_wall: bool, is_over_memory: bool) -> str | None:
     if outcome.killed is not None:
         return outcome.killed.value
     if is_over_cpu:
         return Killed.CPU.value
     if is_over_wall:
         return Killed.WALL.value
-    if outcome.oom and (outcome.signal == signal.SIGKILL or outcome.exit_code):
+    if is_over_memory:
         return Killed.MEMORY.value
     if outcome.stdout_truncated or outcome.stderr_truncated:
-        return "output"
+        return OUTPUT_LIMIT
     return None
 
 

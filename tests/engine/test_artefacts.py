@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import resource
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -56,6 +60,32 @@ def test_what_is_in_use_stays(tmp_path):
             assert artefact.path is not None
             assert artefact.path.exists()
         assert list(tmp_path.iterdir()) == []
+
+    asyncio.run(story())
+
+
+@contextlib.contextmanager
+def full_beyond(size: int) -> Iterator[None]:
+    """Files of more than `size` bytes fail, half written, as on a file system without room."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)
+
+
+def test_where_there_is_no_room_what_nobody_uses_makes_room_and_nothing_half_written_stays(tmp_path):
+    async def story() -> None:
+        cache = ArtefactCache(tmp_path, 1_000_000)
+        await use(cache, "old", made())
+        with full_beyond(1000), pytest.raises(OSError, match="File too large"):
+            await use(cache, "large", made(2000))
+        assert list(tmp_path.iterdir()) == []
+        assert (await use(cache, "large", made(2000))) == tmp_path / "large"
+        assert (tmp_path / "large").stat().st_size == 2000
 
     asyncio.run(story())
 

@@ -4,32 +4,29 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import requests
 
-from .conftest import PYTHON, ROOT, Engine, processes_with, start_process, started_engine, wait_until
-
-CGROUPS = Path("/sys/fs/cgroup")
-
-
-@pytest.fixture
-def run_dir() -> Iterator[Path]:
-    """A directory that every user may enter, as sandboxes need (pytest's own are private)."""
-    path = Path(tempfile.mkdtemp(prefix="judge-engine-tests-", dir="/tmp"))
-    path.chmod(0o711)
-    yield path
-    shutil.rmtree(path)
+from .conftest import (
+    PYTHON,
+    ROOT,
+    C,
+    Engine,
+    cgroups_of,
+    processes_with,
+    ready,
+    start_process,
+    started_engine,
+    wait_until,
+)
 
 
 def start_sleeping(engine: Engine, marker: str) -> None:
@@ -50,17 +47,6 @@ def programs_with(marker: str) -> list[int]:
             continue
         if b"script.py" in words and b"--" not in words:
             found.append(pid)
-    return found
-
-
-def cgroups_of(pid: int) -> list[Path]:
-    """The run's control groups as directories, where they can be seen."""
-    found = []
-    for line in Path(f"/proc/{pid}/cgroup").read_text().splitlines():
-        _, controller, path = line.split(":", 2)
-        directory = CGROUPS / controller / path.lstrip("/") if controller else CGROUPS / path.lstrip("/")
-        if "/judge-engine-" in path and directory.is_dir():
-            found.append(directory)
     return found
 
 
@@ -87,6 +73,8 @@ def test_asked_to_stop_it_kills_what_runs_and_leaves_nothing(run_dir, number):
         assert list(run_dir.iterdir()) == []
         for group in groups:
             assert not group.parent.exists()
+        assert engine.process.stderr is not None
+        assert engine.process.stderr.read().endswith(b"engine: stopped\n")
 
 
 def test_killed_without_warning_it_takes_its_sandboxes_along(run_dir):
@@ -99,7 +87,8 @@ def test_killed_without_warning_it_takes_its_sandboxes_along(run_dir):
 
 
 def test_a_client_that_waits_when_the_engine_stops_is_told_so():
-    with started_engine(ENGINE_AUTH_TOKEN="") as engine:
+    with started_engine(ENGINE_AUTH_TOKEN="", ENGINE_SLOTS="1", ENGINE_LANGUAGES="python") as engine:
+        assert ", 1 slot, languages Python" in engine.announcement
         ends: list[dict] = []
         source = "import time; time.sleep(60)"
         waiting = threading.Thread(target=lambda: ends.append(engine.run(source)))
@@ -144,6 +133,10 @@ def test_a_port_that_is_taken_is_one_clear_sentence():
     assert "--port" in text
 
 
+def test_a_foolish_port_is_one_clear_sentence():
+    assert "or 0 for any free one, not 99999." in complaint(start_process("--port", "99999"))
+
+
 def test_a_foolish_number_of_slots_is_one_clear_sentence():
     assert "1 to 64 slots" in complaint(start_process("--port", "0", "--slots", "65"))
 
@@ -153,6 +146,15 @@ def test_a_run_directory_that_others_may_not_enter_is_one_clear_sentence(run_dir
     text = complaint(start_process("--port", "0", ENGINE_RUN_DIR=str(run_dir)))
     assert str(run_dir) in text
     assert "ENGINE_RUN_DIR" in text
+
+
+CONTAINER = ("unshare", "--pid", "--fork", "--kill-child", "--mount-proc")
+
+
+def child_of(pid: int) -> int:
+    """The only one."""
+    (child,) = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return int(child)
 
 
 def start_without(*paths: str, options: tuple[str, ...] = ()) -> subprocess.Popen[bytes]:
@@ -170,6 +172,64 @@ def start_without(*paths: str, options: tuple[str, ...] = ()) -> subprocess.Pope
 def test_a_missing_bubblewrap_is_one_clear_sentence():
     text = complaint(start_without("/usr/bin/bwrap"))
     assert "apt-get install bubblewrap" in text
+
+
+def test_in_a_container_of_its_own_it_is_pid_1_and_works(run_dir):
+    """As where a container's command is the engine: what it is called in there is somebody else in a sandbox."""
+    if os.geteuid() != 0:
+        pytest.skip("not root: cannot imitate a container")
+    process = subprocess.Popen(
+        [*CONTAINER, sys.executable, "manage.py", "runengine", "--port", "0"],
+        cwd=ROOT,
+        env=os.environ | {"ENGINE_AUTH_TOKEN": "", "ENGINE_LANGUAGES": "c", "ENGINE_RUN_DIR": str(run_dir)},
+        stderr=subprocess.PIPE,
+    )
+    with ready(process) as engine:
+        assert engine.run("int main(void) { return 3; }", C)["exit_code"] == 3
+        os.kill(child_of(process.pid), signal.SIGTERM)
+        assert process.wait(timeout=10) == 0
+        assert list(run_dir.iterdir()) == []
+
+
+@pytest.mark.parametrize(("last_words", "code"), [("sys.exit(7)", 7), ("os.kill(os.getpid(), 9)", 137)])
+def test_where_it_is_pid_1_the_dead_of_others_are_buried(last_words, code):
+    """Nobody waits for the child of a child that is gone, as a sandbox's first process is when bubblewrap is killed."""
+    if os.geteuid() != 0:
+        pytest.skip("not root: cannot imitate a container")
+    source = f"""
+import glob, os, sys, time
+from execution.engine.pid1 import leave_it_to_a_parent
+leave_it_to_a_parent()
+if (child := os.fork()) == 0:
+    os._exit(0 if os.fork() else time.sleep(0.05) or 0)
+os.waitpid(child, 0)
+until = time.monotonic() + 10
+while len(left := glob.glob("/proc/[0-9]*")) > 2 and time.monotonic() < until:
+    time.sleep(0.01)
+print(len(left), os.getppid(), flush=True)
+{last_words}
+"""
+    ended = subprocess.run(
+        [*CONTAINER, sys.executable, "-c", source], cwd=ROOT, capture_output=True, text=True, timeout=30
+    )
+    assert (ended.stdout, ended.stderr) == ("2 1\n", "")
+    assert ended.returncode == code
+
+
+def test_a_root_that_may_not_kill_is_one_clear_sentence():
+    """As with --cap-drop ALL and a few others added: its programs would stay, whatever the walls."""
+    if os.geteuid() != 0:
+        pytest.skip("not root: has no such right to lose")
+    command = [
+        "setpriv",
+        "--bounding-set=-kill",
+        "--inh-caps=-kill",
+        sys.executable,
+        "manage.py",
+        "runengine",
+    ]
+    process = subprocess.Popen([*command, "--port", "0"], cwd=ROOT, stderr=subprocess.PIPE)
+    assert "--cap-add KILL" in complaint(process)
 
 
 def test_a_missing_compiler_is_one_clear_sentence():
@@ -199,10 +259,38 @@ def test_a_language_whose_tool_is_missing_is_not_offered():
         said.append(raw.decode())
         if "listening" in said[-1]:
             break
-    (engine,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-    os.kill(int(engine), signal.SIGTERM)
+    os.kill(child_of(process.pid), signal.SIGTERM)
     assert process.wait(timeout=10) == 0
     process.stderr.close()
     assert "C (GCC" in said[-1]
     assert "C++" not in said[-1]
-    assert any("C++ is not offered" in line for line in said)
+    assert any("not offered, for want of a compiler or interpreter below /usr: C++" in line for line in said)
+
+
+@pytest.mark.parametrize(("languages", "offered"), [("bash, c", {46, 50}), ("perl", {85})])
+def test_it_offers_no_other_languages_than_it_is_told(languages, offered):
+    with started_engine(ENGINE_LANGUAGES=languages, ENGINE_AUTH_TOKEN="") as engine:
+        assert {language["id"] for language in engine.get("/languages").json()} == offered
+
+
+def test_a_language_that_it_does_not_know_is_one_clear_sentence():
+    text = complaint(start_process("--port", "0", ENGINE_LANGUAGES="c,cobol,pyhton"))
+    assert "ENGINE_LANGUAGES names cobol, pyhton; there are only c, cpp, cpp20, cpp23, python" in text
+
+
+def test_root_does_without_user_namespaces_where_they_are_forbidden():
+    """As with user.max_user_namespaces=0 or AppArmor: the other namespaces, and a drop of rights behind them."""
+    if os.geteuid() != 0:
+        pytest.skip("not root: without user namespaces an ordinary user can make no others")
+    launcher = [sys.executable, "-m", "tests.engine.confined", "--without-user-namespaces", "--"]
+    process = subprocess.Popen(
+        [*launcher, sys.executable, "manage.py", "runengine", "--port", "0"],
+        cwd=ROOT,
+        env=os.environ | {"ENGINE_AUTH_TOKEN": "", "ENGINE_LANGUAGES": "c,python"},
+        stderr=subprocess.PIPE,
+    )
+    source = "import os, pwd; print(pwd.getpwuid(os.getuid()).pw_name, os.getuid() not in (0, 65534))"
+    with ready(process) as engine:
+        assert "isolation: bubblewrap with pid, network" in engine.announcement
+        assert engine.run(source)["stdout"] == b"nobody True\n"
+        assert engine.run("int main(void) { return 3; }", C)["exit_code"] == 3

@@ -74,7 +74,11 @@ class RunningPlatform:
     """`lines` is all that it has printed so far. It dies with the test run, even if that is killed."""
 
     def __init__(self, var: Path, port: int, without_sigint: bool = False, /, **more: str) -> None:
-        """`without_sigint`: started as a script starts something in the background, with SIGINT ignored."""
+        """`without_sigint`: started as a script starts something in the background, with SIGINT ignored.
+
+        The engine offers what is quick to prove, unless `more` says what else.
+        """
+        more = {"ENGINE_LANGUAGES": "c,cpp,python"} | more
         self.var = var
         self.url = f"http://127.0.0.1:{port}"
         self.lines: list[str] = []

@@ -44,9 +44,11 @@ def test_the_start_is_told_in_a_few_lines_and_passwords_where_people_look(first_
     ready = next(number for number, line in enumerate(lines) if "is ready" in line)
     assert [line for line in lines[:ready] if line.strip()] == []
     block = lines[ready : lines.index("", ready)]
-    assert len(block) == 6
+    assert len(block) == 7
     assert sum("created, password" in line for line in block) == 2
     assert sum("isolated by bubblewrap" in line for line in lines) == 1
+    (languages,) = [line for line in block if line.startswith("  Languages: ")]
+    assert {"C", "C++", "Python"} <= set(languages.removeprefix("  Languages: ").rstrip(".").split(", "))
     assert "redis" not in first_start.stdout
 
 
@@ -227,11 +229,13 @@ def test_a_platform_of_tests_dies_with_the_test_run(tmp_path):
     script = f"""
 import sys; sys.path.insert(0, {str(ROOT)!r})
 from pathlib import Path
+import psutil
 from judgeplatform.stack import free_port
 from tests.platform.running import RunningPlatform
 running = RunningPlatform(Path({str(tmp_path / "var")!r}), free_port())
 running.wait_for("is ready")
-print(running.process.pid, *[child.pid for child in running.children()], flush=True)
+kept = psutil.Process(running.process.pid).children()
+print(running.process.pid, *[child.pid for child in kept], flush=True)
 running.process.wait()
 """
     run = subprocess.Popen(
@@ -270,6 +274,25 @@ def test_behind_a_trusted_proxy_the_web_believes_what_it_says_about_addresses(tm
 
     assert "--proxy-headers" in web_of(trusts_proxy=True)
     assert "--proxy-headers" not in web_of(trusts_proxy=False)
+
+
+@pytest.mark.parametrize(
+    ("host", "operators", "allowed"),
+    [
+        ("127.0.0.1", {}, "1"),
+        ("::1", {"PUBLIC_URL": "http://localhost:9000"}, "1"),
+        ("0.0.0.0", {}, None),
+        ("127.0.0.1", {"PUBLIC_URL": "https://localhost"}, None),
+        ("127.0.0.1", {"PUBLIC_URL": "http://judge.example.org"}, None),
+        ("127.0.0.1", {"ENGINE_ALLOW_REDUCED": "0"}, "0"),
+        ("0.0.0.0", {"ENGINE_ALLOW_REDUCED": "1"}, "1"),
+    ],
+)
+def test_the_engine_may_do_with_less_isolation_only_while_nobody_else_can_submit(
+    tmp_path, host, operators, allowed
+):
+    stack = Stack(tmp_path, ROOT, host, 8000, 1.0, False, {"REDIS_URL": "redis://127.0.0.1:1/0", **operators})
+    assert stack.engine().environment.get("ENGINE_ALLOW_REDUCED") == allowed
 
 
 def test_killed_outright_it_takes_its_processes_with_it(tmp_path):

@@ -10,5 +10,8 @@ int main(int argc, char **argv) {
     if (argc < 2) return 120;
     optind = 2;
     if (is_init) return init(argc, argv);
+    if (!strcmp(argv[1], "reduced")) return reduced(argc, argv);
+    if (!strcmp(argv[1], "sweep")) return sweep_alone(argc, argv);
+    if (!strcmp(argv[1], "probe")) return probe(argc, argv);
     return strcmp(argv[1], "outer") ? 120 : outer(argc, argv);
 }

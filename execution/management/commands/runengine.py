@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from execution.engine import process
 from execution.engine.config import EngineConfig
 from execution.engine.problems import Problem
+from execution.engine.terms import Terms
 
 
 class Command(BaseCommand):
@@ -29,16 +30,21 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        config = EngineConfig(
-            host=options["host"],
-            port=options["port"],
-            slots=options["slots"] or len(os.sched_getaffinity(0)),
-            run_dir=settings.ENGINE_RUN_DIR,
-            auth_tokens=tuple(settings.ENGINE_AUTH_TOKEN.split()),
-            max_queue=settings.ENGINE_MAX_QUEUE,
-            cache_bytes=settings.ENGINE_CACHE_BYTES,
-        )
         try:
+            config = EngineConfig(
+                host=options["host"],
+                port=options["port"],
+                slots=options["slots"] or len(os.sched_getaffinity(0)),
+                run_dir=settings.ENGINE_RUN_DIR,
+                auth_tokens=tuple(settings.ENGINE_AUTH_TOKEN.split()),
+                authz_tokens=tuple(settings.ENGINE_AUTHZ_TOKEN.split()),
+                max_queue=settings.ENGINE_MAX_QUEUE,
+                result_ttl_s=settings.ENGINE_RESULT_TTL_S,
+                cache_bytes=settings.ENGINE_CACHE_BYTES,
+                allows_reduced=settings.ENGINE_MAY_BE_REDUCED,
+                languages=tuple(settings.ENGINE_LANGUAGES),
+                terms=Terms.read(settings.ENGINE_TERMS),
+            )
             process.run(config, process.say_on_stderr)
         except Problem as problem:
             raise CommandError(str(problem)) from problem

@@ -4,7 +4,7 @@ It looks and tries, and changes nothing. A running `up` is found through `var/up
 else is configured, it tells whether one could start. The only place outside the engine that knows the engine's code.
 
     ok        works
-    off       waits for the next bin/run, which starts or makes it: no fault
+    off       waits for the next bin/run, which starts or makes it, or could be added: no fault
     PROBLEM   does not work, or would not
 """
 
@@ -26,7 +26,9 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from accounts.models import User
-from execution.engine.requirements import missing_languages, problems
+from execution.engine import toolchain
+from execution.engine.problems import Problem
+from execution.engine.requirements import problems
 from judgeplatform import stack
 from judgeplatform.stack import CannotStart
 from submissions.connections import redis_client
@@ -83,13 +85,44 @@ def platform() -> Iterator[Finding]:
 
 def sandbox() -> Iterator[Finding]:
     found = problems()
-    yield from (Finding("sandbox", State.PROBLEM, text) for text in found)
-    if not found:
+    if found and not problems(reduced_is_allowed=may_be_reduced()):
+        found = []
+        yield Finding(
+            "sandbox",
+            State.OK,
+            "programs can be compiled, and isolated with REDUCED ISOLATION only (docs/engine.md)",
+        )
+    elif not found:
         yield Finding("sandbox", State.OK, "programs can be compiled and isolated")
-    missing = missing_languages()
-    yield from (Finding("languages", State.PROBLEM, text) for text in missing)
-    if not missing:
-        yield Finding("languages", State.OK, "the compilers and interpreters are there")
+    yield from (Finding("sandbox", State.PROBLEM, text) for text in found)
+    yield from judged_languages()
+
+
+def may_be_reduced() -> bool:
+    """Whether the engine that this clone would start may do with less isolation."""
+    return bool(settings.ENGINE_MAY_BE_REDUCED) or stack.is_for_this_machine_only(
+        settings.HOST, settings.PUBLIC_URL
+    )
+
+
+def judged_languages() -> Iterator[Finding]:
+    """What the engine would offer here; a language that only some platforms have is no fault where it is missing."""
+    try:
+        recipes = toolchain.chosen(settings.ENGINE_LANGUAGES)
+    except Problem as problem:
+        yield Finding("languages", State.PROBLEM, str(problem))
+        return
+    absent = toolchain.missing(recipes)
+    there = [one.title for one in recipes if not any(one in group for group in absent.values())]
+    if there:
+        yield Finding("languages", State.OK, f"compilers and interpreters are there for {', '.join(there)}")
+    for package, group in absent.items():
+        is_fault = settings.ENGINE_LANGUAGES or any(one.slug in toolchain.BASIC for one in group)
+        yield Finding(
+            "languages",
+            State.PROBLEM if is_fault else State.OFF,
+            f"{', '.join(one.title for one in group)}: not offered; apt-get install {package} would add it",
+        )
 
 
 def var_directory() -> Iterator[Finding]:

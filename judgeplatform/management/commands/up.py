@@ -35,9 +35,13 @@ SAMPLE_S = 60.0
 SAMPLE_QUESTION = "sum"
 DEMO_USERS = ("learner", "author")
 
-ROUTINE = re.compile(r" INFO |^engine: (isolation: |listening on )| Service Unavailable: /readyz$")
+ROUTINE = re.compile(
+    r" INFO |^engine: (isolation: |held |not offered, for want |listening on )| Service Unavailable: /readyz$"
+)
 """Lines that say that a start goes well (it is asked until it is ready): shown only where it does not."""
 ISOLATION = "engine: isolation: "
+LANGUAGES = re.compile(r"^engine: listening on .* languages (.*); isolation: ")
+NAME_BEFORE_VERSION = re.compile(r"(\S+) \(")
 
 
 class Command(BaseCommand):
@@ -164,9 +168,10 @@ class Command(BaseCommand):
         return run_to_end(client.run(ADDITION, text="20 22\n"), client, supervisor)
 
     def tell(self, platform: Stack, took_s: float, *, lasts: bool) -> None:
-        """Where it is, who may sign in, and how programs are isolated. From now on all lines are shown."""
+        """Where it is, who may sign in, how programs are isolated, in which languages. From now on, show all lines."""
         held, self.held = self.held or [], None
         isolation = [line.removeprefix(ISOLATION) for _, line in held if line.startswith(ISOLATION)]
+        languages = [found[1] for _, line in held if (found := LANGUAGES.match(line))]
         self.stdout.write("")
         self.stdout.write(f"  The judge platform is ready ({took_s:.1f} s):  {platform.public_url}/")
         if self.sign_in:
@@ -176,6 +181,8 @@ class Command(BaseCommand):
         self.hand_over_passwords()
         if isolation:
             self.stdout.write(f"  Programs are isolated by {isolation[-1]}.")
+        if languages:
+            self.stdout.write(f"  Languages: {', '.join(NAME_BEFORE_VERSION.findall(languages[-1]))}.")
         if lasts:
             self.stdout.write("  Ctrl-C stops it.")
         self.stdout.write("")

@@ -1,0 +1,2 @@
+/* A source file without an end. */
+#include "/dev/zero"

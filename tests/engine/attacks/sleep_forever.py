@@ -1,0 +1,6 @@
+"""A slot, held."""
+
+import time
+
+while True:
+    time.sleep(60)
