@@ -13,7 +13,7 @@ from .terms import Terms
 JUDGE0_VERSION = "1.13.1"
 """The Judge0 release whose API is answered."""
 
-MAX_SLOTS = 64
+MAX_SLOTS = 32
 """Sandboxes at once; each slot has a user id of its own out of a range of this size."""
 
 

@@ -14,11 +14,11 @@ from typing import Self
 
 from .config import MAX_SLOTS
 
-SEATS = 9
+SEATS = 18
 SLOTS = MAX_SLOTS + 1
 """The last one is for what the engine does beside its runs."""
 _LAST_UID = 61183
-"""Seats go down from here, to 60599. systemd's table (systemd.io/UIDS-GIDS) has dynamic services above and
+"""Seats go down from here, to 60590. systemd's table (systemd.io/UIDS-GIDS) has dynamic services above and
 systemd-homed's people up to 60513; between them are, since version 258, the greeters of graphical logins,
 from 60578 up. Ids beyond 65535 would be free as well, but many a container has none."""
 

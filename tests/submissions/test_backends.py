@@ -486,8 +486,9 @@ def test_the_api_tells_staff_how_each_server_is_in_the_order_in_which_they_are_t
     assert (told[0]["in_flight"], told[0]["max_in_flight"]) == (3, configured.JUDGE0_MAX_INFLIGHT)
     assert told[0]["queue"] == {"waiting": 0, "workers": 2}
     assert told[0]["keeps_data"] is True
-    python, cpp, c, *others = told[0]["languages"]
-    assert not any(one["offered"] for one in others)
+    by_slug = {one["slug"]: one for one in told[0]["languages"]}
+    assert {slug for slug, one in by_slug.items() if one["offered"]} == {"python", "cpp", "c"}
+    python, cpp, c = (by_slug[slug] for slug in ("python", "cpp", "c"))
     assert (cpp["slug"], cpp["offered"], cpp["standing"]) == ("cpp", True, "bad")
     assert "it shows" in cpp["detail"]
     assert (python["standing"], c["standing"], c["detail"]) == ("good", "good", "")

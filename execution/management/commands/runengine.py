@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from execution.engine import process
-from execution.engine.config import EngineConfig
+from execution.engine.config import MAX_SLOTS, EngineConfig
 from execution.engine.problems import Problem
 from execution.engine.terms import Terms
 
@@ -34,7 +34,7 @@ class Command(BaseCommand):
             config = EngineConfig(
                 host=options["host"],
                 port=options["port"],
-                slots=options["slots"] or len(os.sched_getaffinity(0)),
+                slots=options["slots"] or min(len(os.sched_getaffinity(0)), MAX_SLOTS),
                 run_dir=settings.ENGINE_RUN_DIR,
                 auth_tokens=tuple(settings.ENGINE_AUTH_TOKEN.split()),
                 authz_tokens=tuple(settings.ENGINE_AUTHZ_TOKEN.split()),
