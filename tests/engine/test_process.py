@@ -138,7 +138,7 @@ def test_a_foolish_port_is_one_clear_sentence():
 
 
 def test_a_foolish_number_of_slots_is_one_clear_sentence():
-    assert "1 to 64 slots" in complaint(start_process("--port", "0", "--slots", "65"))
+    assert "1 to 32 slots" in complaint(start_process("--port", "0", "--slots", "65"))
 
 
 def test_a_run_directory_that_others_may_not_enter_is_one_clear_sentence(run_dir):
