@@ -130,7 +130,7 @@ def _announced(process: "subprocess.Popen[str]") -> Engine:
     said = []
     for line in process.stderr:
         said.append(line)
-        if found := re.search(r"listening on (http://\S+), (\d+) slots", line):
+        if found := re.search(r"listening on (http://\S+), (\d+) slots?", line):
             netloc = urlsplit(found[1]).netloc
             known = psutil.Process(process.pid)  # type: ignore[no-untyped-call]
             return Engine(known, netloc, int(found[2]))
