@@ -17,7 +17,6 @@ from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler
 from django.core.wsgi import get_wsgi_application
 from hypothesis import strategies as st
 from schemathesis.config import SchemathesisConfig
-from schemathesis.engine import events, from_schema
 
 from accounts import keys
 from accounts.scopes import LEARNER, Scope
@@ -28,6 +27,7 @@ from questions.models import Tag
 from submissions import receipts
 from submissions.models import Submission
 from tests.asking import ADD, Api
+from tests.described import complain_of
 from tests.factories import make_author, make_question, make_user
 from tests.platform.running import RunningPlatform, manage
 from tests.stepwise import Stepwise
@@ -150,30 +150,10 @@ def strict_description() -> dict[str, Any]:
     return described
 
 
-def complain_of(settings: SchemathesisConfig) -> None:
-    """Fails with all that schemathesis finds, once for each operation and check."""
+def complain(settings: SchemathesisConfig) -> None:
     whole = schemathesis.openapi.from_dict(strict_description(), config=settings)
     # Whether it is ready depends on who else runs, and 503 would be an error of the server.
-    schema = whole.exclude(operation_id=["isReady", "s4IsReady"])
-    found = [one for event in from_schema(schema).execute() for one in _complaints(event)]
-    if found:
-        pytest.fail("\n\n".join(dict(found).values()), pytrace=False)
-
-
-def _complaints(event: Any) -> Iterator[tuple[Any, str]]:
-    if isinstance(event, events.FatalError):
-        raise event.exception
-    if isinstance(event, events.NonFatalError):
-        yield (event.label, event.value), f"{event.label}: {event.value}"
-    if isinstance(event, events.ScenarioFinished):
-        recorded = event.recorder
-        for case_id, checks in recorded.checks.items():
-            for check in checks:
-                if (failed := check.failure_info) is not None:
-                    answer = recorded.interactions[case_id].response
-                    words = f"{recorded.label} {check.name}: {failed.failure.title}. {failed.failure.message}"
-                    told = answer.text[:1000] if answer else ""
-                    yield (recorded.label, check.name), f"{words}\n{failed.code_sample}\n{told}"
+    complain_of(whole.exclude(operation_id=["isReady", "s4IsReady"]))
 
 
 # --- Shortly ---------------------------------------------------------------------------------------------------
@@ -222,21 +202,21 @@ def test_who_may_do_everything_is_answered_as_described(world_of):
     """S3.33 (in part)"""
     world = world_of(make_author(is_superuser=True), set(Scope))
 
-    complain_of(configuration(world, is_known=True, **shortly(THOROUGHLY)))
+    complain(configuration(world, is_known=True, **shortly(THOROUGHLY)))
 
 
 @pytest.mark.django_db(transaction=True)
 def test_a_learner_is_answered_as_described(world_of):
     world = world_of(make_user(), LEARNER)
 
-    complain_of(configuration(world, is_known=True, **shortly()))
+    complain(configuration(world, is_known=True, **shortly()))
 
 
 @pytest.mark.django_db(transaction=True)
 def test_a_stranger_is_answered_as_described(world_of):
     world = world_of(make_user(), LEARNER)
 
-    complain_of(configuration(world, is_known=False, **shortly()))
+    complain(configuration(world, is_known=False, **shortly()))
 
 
 # --- At length -------------------------------------------------------------------------------------------------
@@ -277,4 +257,4 @@ def test_everybody_is_answered_as_described_while_it_judges(platform, user, scop
     world = world_at(platform, user, *scopes)
     many = {"fuzzing": {"generation": {"max-examples": 25}}, "stateful": {"generation": {"max-examples": 25}}}
 
-    complain_of(configuration(world, is_known=is_known, phases=many))
+    complain(configuration(world, is_known=is_known, phases=many))

@@ -6,17 +6,14 @@ tests/test_api_as_described.py.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
-
 import pytest
 import schemathesis
 from schemathesis.config import SchemathesisConfig
-from schemathesis.engine import events, from_schema
 
 from execution.engine import server
 from execution.engine.jobs import Killed
 from execution.engine.representation import FIELD_NAMES
+from tests.described import complain_of
 
 from .conftest import ADMINISTRATOR, PYTHON, TOKEN, Engine
 
@@ -84,29 +81,9 @@ def configuration(engine: Engine, token: str, *, is_known: bool, examples: int) 
     )
 
 
-def complain_of(settings: SchemathesisConfig, engine: Engine) -> None:
-    """Fails with all that schemathesis finds, once for each operation and check."""
+def complain(settings: SchemathesisConfig, engine: Engine) -> None:
     described = engine.get("/openapi.json").json()
-    schema = schemathesis.openapi.from_dict(described, config=settings)
-    found = [one for event in from_schema(schema).execute() for one in _complaints(event)]
-    if found:
-        pytest.fail("\n\n".join(dict(found).values()), pytrace=False)
-
-
-def _complaints(event: Any) -> Iterator[tuple[Any, str]]:
-    if isinstance(event, events.FatalError):
-        raise event.exception
-    if isinstance(event, events.NonFatalError):
-        yield (event.label, event.value), f"{event.label}: {event.value}"
-    if isinstance(event, events.ScenarioFinished):
-        recorded = event.recorder
-        for case_id, checks in recorded.checks.items():
-            for check in checks:
-                if (failed := check.failure_info) is not None:
-                    answer = recorded.interactions[case_id].response
-                    words = f"{recorded.label} {check.name}: {failed.failure.title}. {failed.failure.message}"
-                    told = answer.text[:1000] if answer else ""
-                    yield (recorded.label, check.name), f"{words}\n{failed.code_sample}\n{told}"
+    complain_of(schemathesis.openapi.from_dict(described, config=settings))
 
 
 @pytest.fixture
@@ -118,11 +95,11 @@ def token(guarded) -> str:
 
 @pytest.mark.parametrize(("is_known", "examples"), [(True, 8), (False, 2)], ids=["with tokens", "without"])
 def test_whoever_asks_is_answered_as_described(guarded, token, is_known, examples):
-    complain_of(configuration(guarded, token, is_known=is_known, examples=examples), guarded)
+    complain(configuration(guarded, token, is_known=is_known, examples=examples), guarded)
 
 
 @pytest.mark.full
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("is_known", [True, False], ids=["with tokens", "without"])
 def test_whoever_asks_at_length_is_answered_as_described(guarded, token, is_known):
-    complain_of(configuration(guarded, token, is_known=is_known, examples=40), guarded)
+    complain(configuration(guarded, token, is_known=is_known, examples=40), guarded)
