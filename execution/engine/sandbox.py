@@ -33,7 +33,7 @@ from .jobs import MAX_TREE_BYTES, Job, Killed, Outcome, SandboxFailed
 logger = logging.getLogger(__name__)
 _Result = TypeVar("_Result")
 
-_BACKSTOP_S, _GRACE_S = 3.0, 30.0
+_BACKSTOP_S, _GRACE_S, _BURIAL_S = 3.0, 30.0, 1.0
 _MAX_INODES = 50_000
 
 # Without a memory cgroup, what sockets and pipes buffer is only bounded by these.
@@ -301,40 +301,65 @@ async def _wait_for(pid: int, timeout_s: float, end_signal: signal.Signals) -> b
 async def _end(pid: int, ended: asyncio.Event, end_signal: signal.Signals) -> int:
     """End `pid`, our child, if it has not `ended`; its wait status. Others go on meanwhile: it may have to tidy
     up behind its program first, which decides how long that takes."""
-    if ended.is_set():
-        return os.waitpid(pid, 0)[1]
-    with _ends_of_children(pid) as ends_below:  # bubblewrap, killed, waits for nobody
+    if not ended.is_set() and end_signal != signal.SIGKILL:
         os.kill(pid, end_signal)
-        if not await _is_soon(ended):
-            os.kill(pid, signal.SIGKILL)
-            await ended.wait()
-        for end in ends_below:
-            await _is_soon(end)
+        await _is_soon(ended, _GRACE_S)
+    if not ended.is_set():
+        await _kill(pid, ended)
     return os.waitpid(pid, 0)[1]
 
 
-async def _is_soon(event: asyncio.Event) -> bool:
+async def _kill(pid: int, ended: asyncio.Event) -> None:
+    """Kill `pid`, our child, and what it started: each child with the pid namespace of which it is the first process.
+
+    Not bubblewrap alone: its child dies with it only from the moment on at which it has asked the kernel for that;
+    killed before, it would leave a program that runs on, or a child that waits for it for ever. It may bury its child
+    first: nobody else is sure to, and meanwhile the dead count among their user's processes.
+    """
+    await _stop(pid, ended)  # so that there will be no more children than those seen
+    with _children_of(pid) as children:
+        for descriptor, _ in children:
+            with contextlib.suppress(
+                ProcessLookupError, PermissionError
+            ):  # whom we may not kill dies with it
+                signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+        if children:
+            os.kill(pid, signal.SIGCONT)
+            await _is_soon(ended, _BURIAL_S)
+        if not ended.is_set():
+            os.kill(pid, signal.SIGKILL)
+            await ended.wait()
+        for _, end in children:
+            await _is_soon(end, _GRACE_S)
+
+
+async def _stop(pid: int, ended: asyncio.Event) -> None:
+    os.kill(pid, signal.SIGSTOP)
+    while not ended.is_set() and os.waitid(os.P_PID, pid, os.WSTOPPED | os.WNOHANG) is None:
+        await asyncio.sleep(0.0005)
+
+
+async def _is_soon(event: asyncio.Event, patience_s: float) -> bool:
     with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(_GRACE_S):
+        async with asyncio.timeout(patience_s):
             await event.wait()
     return event.is_set()
 
 
 @contextlib.contextmanager
-def _ends_of_children(pid: int) -> Iterator[list[asyncio.Event]]:
-    """For each child that `pid` has now, what is set once it is gone, and with it the pid namespace of which it is
-    the first process. Empty where the kernel does not list children (CONFIG_PROC_CHILDREN)."""
+def _children_of(pid: int) -> Iterator[list[tuple[int, asyncio.Event]]]:
+    """A pidfd for each child that `pid` has now, and what is set once it is gone. Empty where the kernel does not
+    list children (CONFIG_PROC_CHILDREN)."""
     with contextlib.ExitStack() as watched:
-        ends = []
-        for child in _children_of(pid):
+        children = []
+        for child in _pids_of_children(pid):
             with contextlib.suppress(ProcessLookupError):
                 end = asyncio.Event()
-                watched.enter_context(_when_it_ends(child, end.set))
-                ends.append(end)
-        yield ends
+                children.append((watched.enter_context(_when_it_ends(child, end.set)), end))
+        yield children
 
 
-def _children_of(pid: int) -> list[int]:
+def _pids_of_children(pid: int) -> list[int]:
     try:
         return list(map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
     except OSError:
@@ -356,12 +381,13 @@ async def _despite_cancelling(act: Coroutine[object, object, _Result]) -> _Resul
 
 
 @contextlib.contextmanager
-def _when_it_ends(pid: int, act: Callable[[], None]) -> Iterator[None]:
+def _when_it_ends(pid: int, act: Callable[[], None]) -> Iterator[int]:
+    """A pidfd of `pid`, whose end calls `act`."""
     loop = asyncio.get_running_loop()
     descriptor = os.pidfd_open(pid)
     loop.add_reader(descriptor, act)
     try:
-        yield
+        yield descriptor
     finally:
         loop.remove_reader(descriptor)
         os.close(descriptor)

@@ -9,6 +9,7 @@ import os
 import resource
 import signal
 import subprocess
+import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -322,6 +323,25 @@ def test_when_a_cancelled_run_is_over_nothing_of_it_is_alive(anywhere):
         return list(filter(is_program, programs))
 
     assert asyncio.run(cancel_it()) == []
+
+
+def test_a_run_cancelled_while_it_is_being_started_ends_at_once(anywhere):
+    job = python_job("import time; time.sleep(20)")
+
+    async def cancel_it_after(delay_s: float) -> float:
+        running = asyncio.create_task(anywhere.sandbox.run(job, slot=0))
+        await asyncio.sleep(delay_s)
+        cancelled = time.monotonic()
+        running.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await running
+        return time.monotonic() - cancelled
+
+    async def story() -> list[float]:
+        return [await cancel_it_after(0.0001 * step) for step in range(80)]
+
+    took = asyncio.run(story())
+    assert max(took) < 2 + 20 * sorted(took)[len(took) // 2], sorted(took)[-3:]
 
 
 def test_when_the_sandbox_cannot_be_made_it_says_why(trial):
