@@ -10,10 +10,13 @@ from urllib.parse import unquote
 
 from daphne import http_protocol
 from django.conf import settings
+from django.http import HttpResponse
 from twisted.web.http import RESPONSES
 from twisted.web.http_headers import Headers
 
 from judgeplatform import problems
+from judgeplatform.access_log import REQUEST_ID, Visit, fit_id
+from judgeplatform.stopping import stopping
 from submissions.parsers import too_large
 
 
@@ -43,16 +46,33 @@ class BoundedRequest(http_protocol.WebRequest):
 
     def process(self) -> Any:
         _distrust(self.requestHeaders)
+        if stopping.has_begun:
+            self._be_the_last()
         body = cast(IO[bytes], self.content)
-        cap = most(unquote(self.path.decode("latin-1")))
+        path = unquote(self.path.decode("latin-1"))
+        cap = most(path)
         if body.seek(0, io.SEEK_END) <= cap:
             body.seek(0)
             return super().process()
         body.truncate(0)
-        answer = problems.document(413, "too_large", too_large(cap))
+        self._answer(path, problems.document(413, "too_large", too_large(cap)))
+        return None
+
+    def _answer(self, path: str, answer: HttpResponse) -> None:
+        """Without the application: the id and the line are as it would have them."""
+        scope = {"type": "http", "method": self.method.decode("latin-1"), "path": path}
+        sent = b"".join(self.requestHeaders.getRawHeaders(REQUEST_ID.encode(), []))
+        visit = Visit(scope, fit_id(sent.decode("latin-1")), answer.status_code)
         headers = [(name.encode(), value.encode()) for name, value in answer.items()]
-        self.handle_reply({"type": "http.response.start", "status": answer.status_code, "headers": headers})
-        return self.handle_reply({"type": "http.response.body", "body": answer.content})
+        start = {"type": "http.response.start", "status": answer.status_code, "headers": headers}
+        self.handle_reply(visit.note_sent(start))
+        self.handle_reply({"type": "http.response.body", "body": answer.content})
+        visit.tell_end()
+
+    def _be_the_last(self) -> None:
+        """On its connection: whoever sends more does so on another one, which somebody else takes."""
+        cast(Any, self.channel).persistent = False
+        self.responseHeaders.setRawHeaders(b"connection", [b"close"])
 
 
 def _distrust(headers: Headers) -> None:

@@ -90,6 +90,7 @@ os.environ |= {
     "RATE_LIMIT_SUBMIT": "1000/minute",
     "RATE_LIMIT_RUN": "1000/minute",
     "LOG_LEVEL": "DEBUG",
+    "LOG_FORMAT": "text",
     "JUDGE0_PROBE_EVERY_S": "0",  # fakes judge nothing; tests of probes switch them on
 }
 (SCRATCH / "var" / "static").mkdir(parents=True)

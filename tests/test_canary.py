@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from asgiref.sync import sync_to_async
+from asgiref.sync import async_to_sync, sync_to_async
 from channels.testing import WebsocketCommunicator
 from django.test import Client
 
@@ -29,6 +29,7 @@ from tests import canary
 from tests.connected import Http, played, session_cookie, socket
 from tests.factories import make_case, make_question, make_user
 from tests.fakes import FakeJudge0, Result, exited, printed, timed_out
+from tests.logged import formatter
 from tests.receivers import Receiver
 from tests.routes import routes, sockets
 from tests.submissions.test_run_privacy import everything_stored, forget_other_tests
@@ -109,11 +110,22 @@ def addresses(submission: Submission, *, about_it: bool) -> Iterator[str]:
             yield from (address + query for query in ["", *PARTS.get(route.shape, [])])
 
 
+def content(answer: Any) -> bytes:
+    """Also of an answer that is streamed."""
+    if not getattr(answer, "is_async", False):
+        return answer.getvalue()
+
+    async def collected() -> bytes:
+        return b"".join([chunk async for chunk in answer.streaming_content])
+
+    return async_to_sync(collected)()
+
+
 def read(client: Client, submission: Submission, *, about_it: bool) -> dict[str, bytes]:
     """All that a learner is answered, refusals included."""
     answers = {address: client.get(address) for address in addresses(submission, about_it=about_it)}
     assert sum(answer.status_code == 200 for answer in answers.values()) > 10
-    return {address: answer.content + repr(answer.headers).encode() for address, answer in answers.items()}
+    return {address: content(answer) + repr(answer.headers).encode() for address, answer in answers.items()}
 
 
 def refused(client: Client, submission: Submission) -> dict[str, bytes]:
@@ -125,7 +137,7 @@ def refused(client: Client, submission: Submission) -> dict[str, bytes]:
     for address in addresses(submission, about_it=False):
         if address.rstrip("/") not in NOT_SENT_TO:
             answer = client.post(address, sent, content_type="application/json")
-            found[f"POST {address}"] = answer.content + repr(answer.headers).encode()
+            found[f"POST {address}"] = content(answer) + repr(answer.headers).encode()
     question = Question.objects.get(slug="secretive")
     for part in (f"question/{question.pk}/change/", f"testcase/{question.testcases.last().pk}/input/data/"):
         answer = client.get(f"/admin/questions/{part}")
@@ -200,9 +212,9 @@ def leaks_in(received: Mapping[str, bytes]) -> dict[str, list[str]]:
 
 
 def leaks_in_log(records: Iterable[logging.LogRecord]) -> dict[str, list[str]]:
-    return leaks_in(
-        {f"log of {one.name}: {one.getMessage()[:80]}": one.getMessage().encode() for one in records}
-    )
+    """Of the words, and of all fields."""
+    written = formatter()
+    return leaks_in({f"log: {one.getMessage()[:80]}": written.format(one).encode() for one in records})
 
 
 @pytest.mark.django_db(transaction=True)

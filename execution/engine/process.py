@@ -229,6 +229,7 @@ async def _serve(parts: Parts, listener: socket.socket, say: Say) -> None:
     server = _Server(
         uvicorn.Config(
             application(parts),
+            log_config=None,  # the process has its own
             log_level="warning",
             access_log=False,
             server_header=False,

@@ -15,6 +15,7 @@ from tests import canary
 from tests.asking import RUNS, Api
 from tests.factories import make_question, make_user
 from tests.fakes import FakeJudge0, printed
+from tests.logged import logged
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -91,20 +92,29 @@ def test_taking_a_run_asks_the_database_three_things_beyond_who_it_is(client, wi
     assert "SAVEPOINT" not in " ".join(told)
 
 
-def test_each_attempt_is_noted_when_it_begins_and_when_it_ends_by_sizes_only(client, echo, caplog):
-    """S3.34"""
-    caplog.set_level(logging.DEBUG)
-    pk = client.send(RUNS, body()).json()["id"]
-    judging.judge_submission(pk)
+def test_each_attempt_is_noted_when_it_begins_and_when_it_ends_by_sizes_only(client, echo):
+    """S2.14, S3.34: and by the id of the request that it came by."""
+    with logged() as lines:
+        pk = client.send(RUNS, body(), **{"X-Request-Id": "from-the-edge"}).json()["id"]
+        judging.judge_submission(pk)
 
-    said = [one.getMessage() for one in caplog.records if "execution." in one.getMessage()]
-    started, finished = [words for words in said if words.startswith(("execution.started", "execution.fin"))]
-    sizes = f"source_bytes={len(body()['source'])} cases=1 input_bytes={len(canary.SECRET)}"
-    assert started == f"execution.started run {pk} attempt=1 language=python {sizes}"
-    assert finished.startswith(
-        f"execution.finished run {pk} attempt=1 status=done outcome=AC cases=1 seconds="
-    )
-    assert canary.find("\n".join(one.getMessage() for one in caplog.records).encode()) == []
+    started, finished = [line for line in lines if line["event"].startswith("execution.")]
+    known = {
+        "submission": pk,
+        "request_id": "from-the-edge",
+        "kind": "run",
+        "attempt": 1,
+        "language": "python",
+        "source_bytes": len(body()["source"]),
+        "stdin_bytes": len(canary.SECRET),
+        "cases": 1,
+    }
+    found = {"status": "done", "verdict": "AC", "cases_judged": 1, "backend": echo.url}
+    assert (started["event"], finished["event"]) == ("execution.started", "execution.finished")
+    assert started.items() >= known.items()
+    assert finished.items() >= (known | found).items()
+    assert finished["seconds"] >= 0
+    assert canary.find(repr(lines).encode()) == []
 
 
 @pytest.mark.parametrize("fault", ["hang", "500", "garbage", "broken"])
@@ -121,8 +131,9 @@ def test_an_attempt_that_fails_is_noted_with_the_reason(client, echo, caplog, se
     assert (told["status"], told["retryable"], told["verdict"]) == ("error", True, None)
     assert told["reason"]
     assert told["message"]
-    ending = f"attempt=1 status=error outcome={told['reason']} cases=0 seconds="
-    assert caplog.messages[-1].startswith(f"execution.finished run {pk} {ending}")
+    last = caplog.records[-1]
+    assert (last.getMessage(), last.attempt, last.status) == ("execution.finished", 1, "error")
+    assert (last.reason, last.verdict, last.cases_judged) == (told["reason"], "", 0)
 
 
 def test_all_that_is_kept_of_a_run_has_a_time_to_live(client, echo, settings):

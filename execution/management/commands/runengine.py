@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from execution.engine import process
 from execution.engine.config import MAX_SLOTS, EngineConfig
 from execution.engine.problems import Problem
 from execution.engine.terms import Terms
+from execution.management.servers import ServerCommand
+
+logger = logging.getLogger("execution.engine")
 
 
-class Command(BaseCommand):
+class Command(ServerCommand):
     help = "Run the embedded engine: Judge0's HTTP API over a sandbox on this machine."
     requires_system_checks: list[str] = []
     requires_migrations_checks = False
@@ -45,6 +49,6 @@ class Command(BaseCommand):
                 languages=tuple(settings.ENGINE_LANGUAGES),
                 terms=Terms.read(settings.ENGINE_TERMS),
             )
-            process.run(config, process.say_on_stderr)
+            process.run(config, logger.info if settings.LOG_FORMAT == "json" else process.say_on_stderr)
         except Problem as problem:
             raise CommandError(str(problem)) from problem
