@@ -5,6 +5,7 @@ that there is always room: a server that is full says so itself.
 """
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +25,13 @@ for number = 1, granted do
 end
 if granted > 0 then redis.call('PEXPIRE', KEYS[1], ARGV[3]) end
 return granted
+"""
+_COUNT = """
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local counts = {}
+for number, key in ipairs(KEYS) do counts[number] = redis.call('ZCOUNT', key, now, '+inf') end
+return counts
 """
 _KEEP = """
 local time = redis.call('TIME')
@@ -54,7 +62,7 @@ class Capacity:
 
         def ask(client: redis.Redis) -> Seats:
             name = uuid.uuid4().hex
-            granted = _run(client, _TAKE, self._key(url), wanted, self.most, round(SEAT_S * 1000), name)
+            granted = _run(client, _TAKE, [self._key(url)], wanted, self.most, round(SEAT_S * 1000), name)
             count = max(0, int(granted))
             return Seats(count, tuple(f"{name}:{number}" for number in range(1, count + 1)))
 
@@ -65,7 +73,7 @@ class Capacity:
         if names:
             times = (round(min(for_s, SEAT_S) * 1000), round(SEAT_S * 1000))
             self._shared.ask(
-                lambda client: _run(client, _KEEP, self._key(url), *times, *names), otherwise=None
+                lambda client: _run(client, _KEEP, [self._key(url)], *times, *names), otherwise=None
             )
 
     def give_back(self, url: str, names: list[str]) -> None:
@@ -74,18 +82,21 @@ class Capacity:
 
     def taken(self, url: str) -> int | None:
         """How many are taken now; None where Redis does not say."""
+        return self.taken_at([url]).get(url)
 
-        def ask(client: redis.Redis) -> int | None:
-            seconds, microseconds = client.time()
-            now = seconds * 1000 + microseconds // 1000
-            return int(client.zcount(self._key(url), now, "+inf"))
+    def taken_at(self, urls: Sequence[str]) -> dict[str, int]:
+        """The same of several, asked for at once; empty where Redis does not say."""
 
-        return self._shared.ask(ask, otherwise=None)
+        def ask(client: redis.Redis) -> dict[str, int]:
+            counts = _run(client, _COUNT, [self._key(url) for url in urls])
+            return dict(zip(urls, map(int, counts), strict=True))
+
+        return self._shared.ask(ask, otherwise={})
 
     def _key(self, url: str) -> str:
         return f"backend:{self._what}:{url}"
 
 
-def _run(client: redis.Redis, script: str, key: str, *arguments: int | str) -> Any:
+def _run(client: redis.Redis, script: str, keys: list[str], *arguments: int | str) -> Any:
     """Redis knows a script by its hash once it has seen it."""
-    return client.register_script(script)(keys=[key], args=list(arguments))
+    return client.register_script(script)(keys=keys, args=list(arguments))

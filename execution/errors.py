@@ -64,3 +64,15 @@ class LanguageUnavailable(BackendLacks):
 
 class LimitsUnavailable(BackendLacks):
     code = "limits_unavailable"
+
+
+CODES = (
+    JudgingError.code,
+    BackendUnavailable.code,
+    BackendBusy.code,
+    BackendRejected.code,
+    BackendFault.code,
+    LanguageUnavailable.code,
+    LimitsUnavailable.code,
+)
+"""All that there are."""

@@ -23,6 +23,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import urllib3
+from prometheus_client import Counter, Histogram
+from structlog.contextvars import get_contextvars
 
 from execution.errors import (
     BackendBusy,
@@ -62,6 +64,24 @@ RAN_BADLY = (7, 8, 9, 10, 11, 12)
 
 SIGKILL, SIGXFSZ = 9, 25
 LAST_SIGNAL = 31
+
+CALLS = Counter(
+    "judge_backend_calls_total",
+    "Requests to backends: 2xx, 4xx, 5xx, or unavailable (no answer), busy (no free connection), fault (too long).",
+    ["backend", "call", "outcome"],
+)
+CALL_SECONDS = Histogram(
+    "judge_backend_call_seconds",
+    "How long a request to a backend took, to the end of its answer.",
+    ["backend", "call"],
+    buckets=(0.005, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 20),
+)
+
+
+def name_of(url: str) -> str:
+    """The server as metrics and people may know it: host, port and path, without name, password and query."""
+    split = urlsplit(url)
+    return split.netloc.rpartition("@")[2] + split.path.rstrip("/")
 
 
 class Progress(Enum):
@@ -131,6 +151,7 @@ class Judge0:
         self.url = url.rstrip("/")
         self._headers = {"Accept-Encoding": "gzip, deflate", **(headers or {}), "Accept": "application/json"}
         self._path = urlsplit(self.url).path
+        self.name = name_of(self.url)
         self._timeouts = (connect_timeout_s, read_timeout_s)
         self._retries = retries
         self._connections = Connections(self.url, connections)
@@ -311,7 +332,25 @@ class Judge0:
         timeouts: tuple[float, float] | None = None,
         most_bytes: int = SHORT_BYTES,
     ) -> Answer:
-        """Whatever the server answers, read to its end."""
+        """Whatever the server answers, read to its end; counted."""
+        call = f"{method} /{path.partition('?')[0].split('/')[1]}"
+        with CALL_SECONDS.labels(self.name, call).time():
+            try:
+                answer = self._exchange(method, path, body, timeouts, most_bytes)
+            except JudgingError as error:
+                CALLS.labels(self.name, call, error.code.removeprefix("judge_")).inc()
+                raise
+        CALLS.labels(self.name, call, f"{answer.status // 100}xx").inc()
+        return answer
+
+    def _exchange(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None,
+        timeouts: tuple[float, float] | None,
+        most_bytes: int,
+    ) -> Answer:
         try:
             with self._connections.one(timeouts or self._timeouts) as exchange:
                 return self._send(self._request(method, path, body), min(most_bytes, LONG_BYTES), exchange)
@@ -338,7 +377,7 @@ class Judge0:
 
     def _request(self, method: str, path: str, body: bytes | None) -> Request:
         kind = {} if body is None else {"Content-Type": "application/json"}
-        return Request(method, self._path + path, self._headers | kind, body)
+        return Request(method, self._path + path, self._headers | kind | _whose_request(), body)
 
     def _refused(self, method: str, answer: Answer) -> JudgingError:
         status, words = answer.status, _refusal_of(answer)
@@ -565,6 +604,12 @@ def _code(number: Any) -> int | None:
     if number is None or (type(number) is int and 0 <= number <= MOST):
         return number
     raise ValueError("a code that is none")
+
+
+def _whose_request() -> dict[str, str]:
+    """The id by which the logs of everybody on the way know what is being judged, where it has one."""
+    request_id = get_contextvars().get("request_id", "")
+    return {"X-Request-Id": request_id} if request_id else {}
 
 
 def _refusal_of(answer: Answer) -> str:

@@ -2,9 +2,10 @@
 
     Pool.access(…).run(program, inputs, limits) → Submitted, [Ran, …], [Ran], Submitted …
 
-Servers are tried in order. One that does not answer is passed over, and what it had is run on another one; one that
-refuses ends the judging, since the others would refuse too. A token that its server lost, that is overdue, or that
-it failed at, is run again, elsewhere if there is an elsewhere.
+Servers are tried in the order of their ranks; among equals, whoever has cases of the program already, for it is
+compiled there, then whoever has the fewest runs. One that does not answer is passed over, and what it had is run on
+another one; one that refuses ends the judging, since the others would refuse too. A token that its server lost, that
+is overdue, or that it failed at, is run again, elsewhere if there is an elsewhere.
 
 What workers know in common of the servers decides which are tried at all: whose breaker is open, who lied about a
 known program (`probes`), how many runs each has already (`capacity`). The pool itself keeps nothing between two calls
@@ -12,13 +13,16 @@ but how long runs usually take.
 """
 
 import logging
+import random
 import time
 import uuid
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Self
 
+import prometheus_client
 import redis
 from django.conf import settings
 
@@ -56,13 +60,47 @@ BEFORE_USUAL = 0.9  # the first look comes a little before runs usually end
 FIT_FOR_S = 1.0
 REMEMBERED_TIMES = 10
 
+RUNS = prometheus_client.Counter(
+    "judge_runs_total",
+    "Runs that came back: ok, or what failed before any comparison.",
+    ["backend", "language", "outcome"],
+)
+REPEATED = prometheus_client.Counter(
+    "judge_runs_repeated_total", "Runs that a backend did not bring to an end.", ["backend"]
+)
+TURNAROUND = prometheus_client.Histogram(
+    "judge_run_turnaround_seconds",
+    "From handing a run to a backend until its result was read: its queue, compiling, running.",
+    ["backend", "language"],
+    buckets=(0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 60, 300),
+)
+CPU = prometheus_client.Histogram(
+    "judge_run_cpu_seconds",
+    "CPU time of a run, as its backend measured it.",
+    ["language"],
+    buckets=(0.01, 0.03, 0.1, 0.3, 1, 2, 5, 10, 30),
+)
+WALL = prometheus_client.Histogram(
+    "judge_run_wall_seconds",
+    "Wall time of a run, as its backend measured it.",
+    ["language"],
+    buckets=(0.01, 0.03, 0.1, 0.3, 1, 2, 5, 10, 30, 60),
+)
+MEMORY = prometheus_client.Histogram(
+    "judge_run_memory_bytes",
+    "The most memory that a run used, as its backend measured it.",
+    ["language"],
+    buckets=[2**power for power in range(21, 32)],
+)
+
 
 @dataclass(frozen=True)
 class Backend:
-    """A server's address and the headers that are for it alone."""
+    """A server's address and the headers that are for it alone; the lowest `rank` is tried first, equals share."""
 
     url: str
     headers: Mapping[str, str] = field(default_factory=dict)
+    rank: int = 0
 
 
 @dataclass(frozen=True)
@@ -112,7 +150,7 @@ def _nothing() -> None:
 
 
 class Pool:
-    """Servers in the order in which they are tried. Make one for a process: it may be shared by threads."""
+    """Servers and the order in which they are tried. Make one for a process: it may be shared by threads."""
 
     def __init__(
         self,
@@ -138,6 +176,9 @@ class Pool:
             )
             for backend in backends
         ]
+        for server in self.servers:  # a series that begins with a burst shows no increase
+            REPEATED.labels(server.name)
+        self.ranks = {backend.url: backend.rank for backend in backends}
         self.poll_min_s = poll_min_s
         self.poll_max_s = poll_max_s
         self.patience = patience
@@ -157,8 +198,10 @@ class Pool:
         """`client` is the Redis in which workers share what they know."""
         return cls(
             [
-                Backend(url, headers)
-                for url, headers in zip(settings.JUDGE0_URLS, settings.JUDGE0_HEADERS, strict=True)
+                Backend(url, headers, rank)
+                for url, headers, rank in zip(
+                    settings.JUDGE0_URLS, settings.JUDGE0_HEADERS, settings.JUDGE0_RANKS, strict=True
+                )
             ],
             connect_timeout_s=settings.JUDGE0_CONNECT_TIMEOUT_S,
             read_timeout_s=settings.JUDGE0_READ_TIMEOUT_S,
@@ -211,6 +254,14 @@ class Pool:
         is_bad = self.probes.standing(server.url, language) is Standing.BAD
         return not is_bad and self.breakers[server.url].may_be_tried()
 
+    def emptiest_first(self, equals: Sequence[Judge0]) -> list[Judge0]:
+        """By how many of our runs each has; in any order where they have as many, or Redis does not say."""
+        mixed = random.sample(equals, len(equals))  # not the same one first for all workers
+        if len(equals) == 1:
+            return mixed
+        taken = self.runs.taken_at([server.url for server in mixed])
+        return sorted(mixed, key=lambda server: taken.get(server.url, 0))
+
     def access(self, *, beat: Callable[[], None] = _nothing, is_low: bool = False) -> "Access":
         """The pool for one judging. `beat` is called at least every few seconds while it is waited for servers.
 
@@ -223,13 +274,15 @@ class Pool:
 class Access:
     """The pool as one judging sees it (`execution.judge.Backends`).
 
-    `fit` says of servers' addresses until when (monotonic seconds) what others know of them need not be asked again.
+    `fit` says of servers' addresses until when (monotonic seconds) what others know of them need not be asked again;
+    `homes` are those that have had cases of this judging.
     """
 
     pool: Pool
     beat: Callable[[], None]
     is_low: bool
     fit: dict[str, float] = field(default_factory=dict)
+    homes: set[str] = field(default_factory=set)
 
     def run(
         self,
@@ -311,6 +364,7 @@ class _Work:
         self.pool = access.pool
         self.beat = access.beat
         self.fit = access.fit
+        self.homes = access.homes
         self.is_low = access.is_low
         self.source = program.source
         self.inputs = inputs
@@ -358,6 +412,7 @@ class _Work:
             ticket = placed.get(index)
             if ticket and self._is_worth_asking(servers.get(ticket.backend)):
                 self.sent[servers[ticket.backend]].append(_Sent(index, ticket.token, before, now))
+                self.homes.add(ticket.backend)
                 self.waiting.remove(index)
 
     def _is_worth_asking(self, server: Judge0 | None) -> bool:
@@ -450,10 +505,14 @@ class _Work:
         self.room_at = now + wait
         self.room_pause = min(2 * self.room_pause, 5 * FULL_PAUSE_S)
 
-    def _candidates(self) -> list[Judge0]:
+    def _candidates(self) -> Iterator[Judge0]:
         up = [server for server in self.pool.servers if server not in self.down]
-        # stable: else in the pool's order
-        return sorted(up, key=lambda server: (server in self.faulty, server in self.suspect))
+        for _, equals in groupby(sorted(up, key=self._place_in_line), self._place_in_line):
+            yield from self.pool.emptiest_first(list(equals))
+
+    def _place_in_line(self, server: Judge0) -> tuple[bool, bool, int, bool]:
+        rank, is_home = self.pool.ranks[server.url], server.url in self.homes
+        return server in self.faulty, server in self.suspect, rank, not is_home
 
     def _nobody(self, lacking: JudgingError | None) -> JudgingError:
         """All that could be asked lack what is needed; but one that is away may have it."""
@@ -487,6 +546,7 @@ class _Work:
             self.sent[server].append(_Sent(index, token, batch, now, name))
             self.places[index] += 1
         del self.waiting[: len(indexes)]
+        self.homes.add(url)
         log.info("%d of a program's cases went to %s", len(indexes), url)
         return Submitted(tuple(indexes), "run", url, tokens)
 
@@ -605,6 +665,7 @@ class _Work:
         match what:
             case Run():
                 self.sent[server].remove(one)
+                self._measure(server, one, what)
                 return Ran(one.index, what, server.url)
             case Progress.RUNNING if not one.running:
                 one.running, one.since = True, time.monotonic()
@@ -619,6 +680,15 @@ class _Work:
                 self.faulty.add(server)
                 self._again(server, one, "failed at")
         return None
+
+    def _measure(self, server: Judge0, one: _Sent, run: Run) -> None:
+        language = self.language.slug
+        RUNS.labels(server.name, language, run.failure or "ok").inc()
+        if one.batch.count:  # else it was sent before this judging began, nobody knows when
+            TURNAROUND.labels(server.name, language).observe(time.monotonic() - one.batch.sent)
+        CPU.labels(language).observe(run.time_ms / 1000)
+        WALL.labels(language).observe(run.wall_ms / 1000)
+        MEMORY.labels(language).observe(run.memory_kib * 1024)
 
     def _failed_twice(self, server: Judge0) -> JudgingError:
         """Is it the program's doing? A known one tells."""
@@ -683,6 +753,7 @@ class _Work:
     def _again(self, server: Judge0, one: _Sent, why: str) -> None:
         """The case goes back to the waiting ones, in order; after some times it is given up."""
         log.warning("A case %s %s", why, server.url)
+        REPEATED.labels(server.name).inc()
         self.suspect.add(server)
         self._take_back(server, one)
         if self.places[one.index] < PLACES:

@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 
 import redis
+from prometheus_client import Counter
 
 from execution.errors import BackendBusy, BackendFault, BackendRejected, JudgingError
 from execution.judge0 import Ceilings, Judge0, Progress
@@ -26,6 +27,8 @@ from execution.shared import Shared, read_record
 from execution.types import VERDICT_NAMES, Limits, Run, Verdict
 
 logger = logging.getLogger(__name__)
+
+PROBES = Counter("judge_probes_total", "Known programs that were tried.", ["backend", "language", "result"])
 
 PATIENCE_S = 30.0
 TURN_MS = 10_000  # after which another may try, unless who is at it shows that it lives
@@ -239,6 +242,7 @@ class Probes:
             detail = probe(server, language, beat=keep_turn) and probe(server, language, beat=keep_turn)
             took_ms = round((time.monotonic() - started) * 1000)
             self._note(server.url, language.slug, detail, took_ms)
+            PROBES.labels(server.name, language.slug, "failed" if detail else "passed").inc()
         finally:
             self._shared.ask(lambda client: client.delete(turn), otherwise=0)
         return Standing.BAD if detail else Standing.GOOD

@@ -8,7 +8,7 @@ from typing import ParamSpec, TypeVar
 import redis
 from asgiref.sync import sync_to_async
 from django.conf import settings
-from django.db import close_old_connections, connection
+from django.db import InterfaceError, InternalError, OperationalError, close_old_connections, connection
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 from rq import Queue
@@ -20,11 +20,21 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
+DATABASE_FAILS = (InterfaceError, InternalError, OperationalError)
+"""What a database raises that is away, full or read-only: nobody's mistake, and over some time."""
+
+
+ANSWERS_WITHIN_S = 1
+"""Redis: whoever asks holds a learner's request, and the sweeper repairs what is lost."""
+
+
 @cache
 def redis_client() -> redis.Redis:
-    """Gives up within a second: whoever asks holds a learner's request, and the sweeper repairs what is lost."""
     return redis.Redis.from_url(
-        settings.REDIS_URL, socket_connect_timeout=0.5, socket_timeout=1, retry=Retry(NoBackoff(), 0)
+        settings.REDIS_URL,
+        socket_connect_timeout=ANSWERS_WITHIN_S / 2,
+        socket_timeout=ANSWERS_WITHIN_S,
+        retry=Retry(NoBackoff(), 0),
     )
 
 

@@ -84,6 +84,6 @@ OPERATIONS: Described = {
         tag="Platform",
         summary="List the servers that judge",
         text="For staff who may see submissions.",
-        answers={200: answer(Backend(many=True), "In the order in which they are tried.")},
+        answers={200: answer(Backend(many=True), "In the order of `JUDGE0_URLS`.")},
     ),
 }

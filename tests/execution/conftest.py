@@ -41,8 +41,15 @@ def fake() -> Iterator[Callable[..., FakeJudge0]]:
         yield start
 
 
-def pool_of(*servers: FakeJudge0 | str, patience: Patience = PATIENT, **options: Any) -> Pool:
-    backends = [Backend(server if isinstance(server, str) else server.url) for server in servers]
+def pool_of(
+    *servers: FakeJudge0 | str | Sequence[FakeJudge0], patience: Patience = PATIENT, **options: Any
+) -> Pool:
+    """Of servers in the order in which they are tried; several together are equals."""
+    backends = [
+        Backend(one if isinstance(one, str) else one.url, rank=rank)
+        for rank, equals in enumerate(servers)
+        for one in ([equals] if isinstance(equals, str | FakeJudge0) else equals)
+    ]
     quick = {"connect_timeout_s": 1.0, "read_timeout_s": 0.5, "poll_min_s": 0.001, "poll_max_s": 0.02}
     return Pool(backends, patience=patience, **(quick | options))
 

@@ -55,6 +55,11 @@ def test_servers_and_sorts_of_seats_are_counted_apart():
 
     assert capacity().take("http://other:2358", 10).count == 10
     assert capacity(most=1, what="low").take(URL, 5).count == 1
+    assert capacity().taken_at([URL, "http://third", "http://other:2358"]) == {
+        URL: 10,
+        "http://third": 0,
+        "http://other:2358": 10,
+    }
 
 
 def test_the_count_is_exact_under_sixteen_threads_that_take_and_give_back():

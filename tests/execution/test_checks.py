@@ -45,11 +45,11 @@ def test_polling_that_starts_slower_than_it_may_get_is_an_error(settings):
     assert found(settings, ["http://x"]) == ["execution.E005"]
 
 
-@pytest.mark.parametrize(("is_https", "allowed"), [(True, True), (True, False), (False, True)])
-def test_an_engine_with_less_isolation_is_refused_behind_a_public_address(settings, is_https, allowed):
-    settings.IS_HTTPS, settings.ENGINE_ALLOW_REDUCED = is_https, allowed
+@pytest.mark.parametrize(("in_production", "allowed"), [(True, True), (True, False), (False, True)])
+def test_an_engine_with_less_isolation_is_refused_in_production(settings, in_production, allowed):
+    settings.IS_PRODUCTION, settings.ENGINE_ALLOW_REDUCED = in_production, allowed
 
-    assert found(settings, ["http://x"]) == (["execution.E008"] if is_https and allowed else [])
+    assert found(settings, ["http://x"]) == (["execution.E008"] if in_production and allowed else [])
 
 
 @pytest.mark.parametrize("url", ["", "http://127.0.0.1:8000", "https://localhost/judge"])

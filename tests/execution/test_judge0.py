@@ -491,7 +491,7 @@ def test_a_server_that_drips_is_passed_over_by_a_judging_that_has_its_runs_there
     behind, healthy = fake(), fake()
     with DrippingJudge0(behind.url, for_whom=b"print") as dripping:
         pool = Pool(
-            [Backend(dripping.url), Backend(healthy.url)],
+            [Backend(dripping.url), Backend(healthy.url, rank=1)],
             read_timeout_s=0.2,
             poll_min_s=0.001,
             poll_max_s=0.02,
@@ -549,6 +549,7 @@ def server_of(settings, *servers, **values):
     """The last of these servers as the settings make it."""
     settings.JUDGE0_URLS = [server if isinstance(server, str) else server.url for server in servers]
     settings.JUDGE0_HEADERS = values.pop("JUDGE0_HEADERS", [{} for _ in servers])
+    settings.JUDGE0_RANKS = list(range(len(servers)))
     for name, value in values.items():
         setattr(settings, name, value)
     return Pool.from_settings().servers[-1]

@@ -463,6 +463,7 @@ def test_the_settings_say_which_servers_there_are_and_what_each_is_told(fake, se
     first, second = fake(auth_token="one"), fake(auth_token="two")
     settings.JUDGE0_URLS = [first.url, second.url]
     settings.JUDGE0_HEADERS = [{"X-Auth-Token": "one"}, {"X-Auth-Token": "two"}]
+    settings.JUDGE0_RANKS = [0, 1]
     settings.JUDGE0_POLL_MIN_S, settings.JUDGE0_POLL_MAX_S = 0.001, 0.02
 
     pool = Pool.from_settings()

@@ -7,6 +7,9 @@ import time
 from dataclasses import replace
 
 import pytest
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from execution import languages
 from execution.breaker import BreakerRules
@@ -34,6 +37,11 @@ def worker(*servers, patience=HASTY, **more):
         name: more.pop(name) for name in ("poll_min_s", "poll_max_s", "read_timeout_s") if name in more
     }
     return pool_of(*servers, patience=patience, sharing=sharing(**more), **options)
+
+
+def nobody_shares() -> Shared:
+    """Redis is away."""
+    return Shared(redis.Redis(port=1, socket_connect_timeout=0.1, retry=Retry(NoBackoff(), 0)))
 
 
 def inputs(count):
@@ -224,16 +232,52 @@ def test_an_internal_error_is_no_failure_of_the_server(fake):
 
 
 def test_without_redis_servers_are_tried_as_ever(fake, caplog):
-    import redis
-
-    nowhere = Shared(redis.Redis(port=1, socket_connect_timeout=0.1))
     server = fake()
-    pool = pool_of(server, sharing=Sharing(shared=nowhere, probes_every_s=30))
+    pool = pool_of(server, sharing=Sharing(shared=nobody_shares(), probes_every_s=30))
 
     with caplog.at_level(logging.WARNING):
         assert outputs(run(pool, 3)) == {1: b"1", 2: b"2", 3: b"3"}
     assert pool.is_available("python")
     assert "know nothing of each other" in caplog.text
+
+
+# --- Equals --------------------------------------------------------------------------------------------------
+
+
+def test_equals_share_the_runs_of_all_workers_and_a_fallback_gets_none_while_one_of_them_has_room(fake):
+    first, second, fallback = (fake(takes_s=60) for _ in range(3))
+    workers = [worker([first, second], fallback, runs_per_server=20) for _ in range(2)]
+    started = [pool.access().run(PYTHON, inputs(1), LIMITS) for _ in range(20) for pool in workers]
+
+    for steps in started:
+        next(steps)
+
+    assert [in_flight(server) for server in (first, second, fallback)] == [20, 20, 0]
+    assert next(workers[0].access().run(PYTHON, inputs(1), LIMITS)).backend == fallback.url
+
+
+def test_a_program_stays_with_the_server_that_has_compiled_it_while_that_has_room(fake):
+    pool = worker([fake(), fake()], runs_per_server=10)
+    access = pool.access()
+    (first,) = places(one_by_one(access.run(PYTHON, inputs(1), LIMITS)))
+    pool.runs.take(first, 5)
+
+    stayed = places(one_by_one(access.run(PYTHON, inputs(8), LIMITS)))
+    others = places(run(pool))
+
+    assert stayed == [first, others[0]], "what there is no room for goes to the other one"
+    assert others[0] != first
+
+
+def test_without_redis_equals_are_taken_at_random(fake):
+    first, second = fake(), fake()
+    pool = pool_of([first, second], sharing=Sharing(shared=nobody_shares()))
+
+    for _ in range(40):
+        run(pool)
+
+    assert len(first.runs) + len(second.runs) == 40
+    assert min(len(first.runs), len(second.runs)) >= 5, "once in ten million times it is fewer"
 
 
 # --- Room ----------------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from django.db import connection
 from django.db.models.functions import Now
 
 from execution import languages
-from judgeplatform.settings import backend_urls
+from judgeplatform.settings import ranked_backends
 from submissions import judging, recovery
 from submissions.connections import pool, redis_client
 from submissions.models import Submission
@@ -70,18 +70,19 @@ def make_overdue() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "urls"),
+    ("given", "ranks"),
     [
-        ("http://a, http://b ,", ["http://a", "http://b"]),
-        (" http://b/,http://a", ["http://b", "http://a"]),
+        ("http://a, http://b ,", [["http://a"], ["http://b"]]),
+        (" http://b/,http://a", [["http://b"], ["http://a"]]),
+        ("http://c, http://b/ | http://a|,http://d", [["http://c"], ["http://b", "http://a"], ["http://d"]]),
         ("", []),
     ],
 )
-def test_the_servers_are_a_list_in_the_order_of_trying(monkeypatch, given, urls):
+def test_the_servers_are_a_list_in_the_order_of_trying(monkeypatch, given, ranks):
     """S1.11"""
     monkeypatch.setenv("JUDGE0_URLS", given)
 
-    assert backend_urls() == urls
+    assert ranked_backends() == ranks
 
 
 @pytest.mark.parametrize(
@@ -93,12 +94,12 @@ def test_the_servers_are_a_list_in_the_order_of_trying(monkeypatch, given, urls)
     ],
 )
 def test_without_a_list_one_server_is_named_by_host_and_port_or_is_the_engine(monkeypatch, given, url):
-    """S1.11"""
+    """S1.11, S3.26"""
     monkeypatch.delenv("JUDGE0_URLS")
     for name, value in given.items():
         monkeypatch.setenv(name, value)
 
-    assert backend_urls() == [url]
+    assert ranked_backends() == [[url]]
 
 
 def test_a_list_that_is_set_but_empty_stops_the_start(settings):
