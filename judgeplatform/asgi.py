@@ -11,8 +11,11 @@ django_application = get_asgi_application()
 
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402 (needs the app registry)
 
+from judgeplatform.access_log import logging_requests  # noqa: E402
 from judgeplatform.bodies import bound_daphne  # noqa: E402
+from judgeplatform.checks import refuse_what_a_check_finds  # noqa: E402
 from judgeplatform.health import answering_healthz  # noqa: E402
+from judgeplatform.stopping import stop_daphne_gently, stopping  # noqa: E402
 from judgeplatform.urls import websocket_urlpatterns  # noqa: E402
 from submissions.awaiting import holding_answers  # noqa: E402
 from submissions.streams import serving_streams  # noqa: E402
@@ -20,10 +23,16 @@ from submissions.streams import serving_streams  # noqa: E402
 # Of many requests at once each has a thread; the event loop, which all of them need, must get its turn soon.
 sys.setswitchinterval(0.001)
 bound_daphne()
+stop_daphne_gently()
+refuse_what_a_check_finds()  # servers do not ask for checks, as manage.py does
 
-application = ProtocolTypeRouter(
-    {
-        "http": answering_healthz(serving_streams(holding_answers(django_application))),
-        "websocket": URLRouter(websocket_urlpatterns),  # each asks for itself who it is that connects
-    }
+application = logging_requests(
+    ProtocolTypeRouter(
+        {
+            "http": answering_healthz(
+                serving_streams(stopping.counting_answers(holding_answers(django_application)))
+            ),
+            "websocket": URLRouter(websocket_urlpatterns),  # each asks for itself who it is that connects
+        }
+    )
 )

@@ -22,7 +22,8 @@ from accounts.errors import CannotVerify
 from accounts.models import Identity, User
 from accounts.scopes import LEARNER
 from execution.exchanges import Connections
-from judgeplatform.settings import algorithms
+from judgeplatform.configuration import Configuration
+from judgeplatform.settings import SIGNATURES
 from tests.dripping import Streaming
 from tests.factories import make_user
 from tests.issuer import Issuer, private_key
@@ -426,12 +427,12 @@ def test_a_firebase_project_says_it_all():
 
 
 @pytest.mark.parametrize("given", ["HS256", "none", "RS256,HS256", ","])
-def test_signatures_that_a_public_key_could_make_stop_the_start(given, monkeypatch):
+def test_signatures_that_a_public_key_could_make_stop_the_start(given):
     """S4.2 (in part)."""
-    monkeypatch.setenv("AUTH_JWT_ALGORITHMS", given)
+    environment = Configuration({"AUTH_JWT_ALGORITHMS": given})
 
     with pytest.raises(ImproperlyConfigured, match="AUTH_JWT_ALGORITHMS must be some of ES256"):
-        algorithms("AUTH_JWT_ALGORITHMS", ["RS256"])
+        environment.words("AUTH_JWT_ALGORITHMS", ["RS256"], "signatures", known=SIGNATURES)
 
 
 WHOLE = {

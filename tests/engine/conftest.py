@@ -120,7 +120,7 @@ def _read_announcement(process: subprocess.Popen[bytes]) -> str:
 
 @pytest.fixture(scope="session")
 def engine() -> Iterator[Engine]:
-    with started_engine(ENGINE_AUTH_TOKEN="", ENGINE_SLOTS="2") as running:
+    with started_engine(JUDGE0_AUTH_TOKEN="", ENGINE_SLOTS="2") as running:
         yield running
 
 

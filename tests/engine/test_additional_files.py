@@ -46,7 +46,7 @@ def run_directory() -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def engine(run_directory: Path) -> Iterator[Engine]:
-    settings = {"ENGINE_AUTH_TOKEN": "", "ENGINE_SLOTS": "2", "ENGINE_LANGUAGES": LANGUAGES}
+    settings = {"JUDGE0_AUTH_TOKEN": "", "ENGINE_SLOTS": "2", "ENGINE_LANGUAGES": LANGUAGES}
     with started_engine(ENGINE_RUN_DIR=str(run_directory), **settings) as running:
         yield running
 
@@ -344,7 +344,7 @@ def test_of_a_multi_file_program_no_commands_are_told(engine):
 
 
 def test_where_they_are_switched_off_they_are_refused_and_announced_so():
-    switched_off = {"ENGINE_ENABLE_ADDITIONAL_FILES": "false", "ENGINE_AUTH_TOKEN": ""}
+    switched_off = {"ENGINE_ENABLE_ADDITIONAL_FILES": "false", "JUDGE0_AUTH_TOKEN": ""}
     with started_engine(ENGINE_LANGUAGES="python,multi-file", **switched_off) as engine:
         assert engine.get("/config_info").json()["enable_additional_files"] is False
         assert [one["id"] for one in engine.get("/languages").json()] == [PYTHON]
@@ -434,7 +434,7 @@ def test_a_public_class_of_another_name_is_what_javac_says_it_is(engine):
 
 @pytest.mark.full
 def test_java_and_additional_files_work_without_control_groups_too():
-    settings = ("--setenv", "ENGINE_AUTH_TOKEN", "", "--setenv", "ENGINE_LANGUAGES", LANGUAGES)
+    settings = ("--setenv", "JUDGE0_AUTH_TOKEN", "", "--setenv", "ENGINE_LANGUAGES", LANGUAGES)
     with ready(start_without(options=("--tmpfs", "/sys/fs/cgroup", *settings))) as engine:
         assert "no cgroups" in engine.announcement
         assert java(engine, "deep")["stdout"].endswith(b"\n300000\n")

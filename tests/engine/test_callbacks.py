@@ -250,7 +250,7 @@ def test_callbacks_that_wait_are_bounded(caplog):
 def test_an_engine_that_stops_drops_what_waits_and_says_so():
     with Receiver(statuses=[HANG] * 5) as receiver:
         with started_engine(
-            ENGINE_AUTH_TOKEN="", ENGINE_CALLBACK_HOSTS="127.0.0.1", ENGINE_SLOTS="1"
+            JUDGE0_AUTH_TOKEN="", ENGINE_CALLBACK_HOSTS="127.0.0.1", ENGINE_SLOTS="1"
         ) as engine:
             body = HELLO | {"callback_url": receiver.url}
             assert engine.post("/submissions?wait=true", json=body).status_code == 201

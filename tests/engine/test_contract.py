@@ -380,7 +380,7 @@ def test_a_token_is_demanded_where_one_is_configured():
 
 
 def test_when_the_queue_is_full_more_is_refused_even_before_it_is_looked_at():
-    with started_engine(ENGINE_AUTH_TOKEN="", ENGINE_SLOTS="1", ENGINE_MAX_QUEUE="3") as engine:
+    with started_engine(JUDGE0_AUTH_TOKEN="", ENGINE_SLOTS="1", ENGINE_MAX_QUEUE="3") as engine:
         slow = HELLO | {"source_code": "import time; time.sleep(20)"}
         running = created(engine, **slow)
         while engine.get(f"/submissions/{running}?fields=status_id").json()["status_id"] != 2:

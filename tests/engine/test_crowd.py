@@ -95,7 +95,7 @@ def groups_of_runs(engine: Engine) -> list[Path]:
 @pytest.fixture
 def small(run_dir) -> Iterator[Engine]:
     """An engine of two slots, which has compiled `WHEN`."""
-    with started_engine(ENGINE_RUN_DIR=str(run_dir), ENGINE_AUTH_TOKEN="", ENGINE_SLOTS="2") as engine:
+    with started_engine(ENGINE_RUN_DIR=str(run_dir), JUDGE0_AUTH_TOKEN="", ENGINE_SLOTS="2") as engine:
         assert engine.run(WHEN, C)["status_id"] == ENDED
         yield engine
 
@@ -120,7 +120,7 @@ def test_of_two_hundred_at_once_none_is_lost_each_begins_in_its_turn_and_nothing
 
 
 def test_with_a_queue_of_100_exactly_the_excess_is_refused_and_one_slot_keeps_the_order():
-    settings = {"ENGINE_MAX_QUEUE": "100", "ENGINE_SLOTS": "1", "ENGINE_AUTH_TOKEN": ""}
+    settings = {"ENGINE_MAX_QUEUE": "100", "ENGINE_SLOTS": "1", "JUDGE0_AUTH_TOKEN": ""}
     with started_engine(**settings) as engine:
         assert engine.run(WHEN, C)["status_id"] == ENDED
         [keeping_busy] = submitted(engine, 1, "#include <unistd.h>\nint main(void) { sleep(3); }")
@@ -154,7 +154,7 @@ def is_running(engine: Engine, token: str) -> bool:
 
 def test_killed_while_twenty_programs_run_nothing_of_theirs_lives_on_or_is_there_after_a_restart(run_dir):
     marker = uuid.uuid4().hex
-    settings = {"ENGINE_RUN_DIR": str(run_dir), "ENGINE_AUTH_TOKEN": ""}
+    settings = {"ENGINE_RUN_DIR": str(run_dir), "JUDGE0_AUTH_TOKEN": ""}
     with ready(start_process("--port", "0", "--slots", "20", **settings)) as engine:
         submitted(engine, 20, SLEEPING, command_line_arguments=marker)
         wait_until(lambda: len(sleeping(marker)) == 40, seconds=30)

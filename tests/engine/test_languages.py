@@ -169,7 +169,7 @@ class Judged:
 
 @contextmanager
 def without_control_groups() -> Iterator[Engine]:
-    process = start_without(options=("--tmpfs", "/sys/fs/cgroup", "--setenv", "ENGINE_AUTH_TOKEN", ""))
+    process = start_without(options=("--tmpfs", "/sys/fs/cgroup", "--setenv", "JUDGE0_AUTH_TOKEN", ""))
     with ready(process) as engine:
         assert "no cgroups" in engine.announcement
         yield engine
@@ -177,7 +177,7 @@ def without_control_groups() -> Iterator[Engine]:
 
 @contextmanager
 def as_it_is() -> Iterator[Engine]:
-    with started_engine(ENGINE_LANGUAGES="", ENGINE_AUTH_TOKEN="") as engine:
+    with started_engine(ENGINE_LANGUAGES="", JUDGE0_AUTH_TOKEN="") as engine:
         yield engine
 
 

@@ -62,7 +62,7 @@ def test_it_says_what_it_offers_and_how_it_isolates(engine):
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_asked_to_stop_it_kills_what_runs_and_leaves_nothing(run_dir, number):
     marker = uuid.uuid4().hex
-    with started_engine(ENGINE_RUN_DIR=str(run_dir), ENGINE_AUTH_TOKEN="") as engine:
+    with started_engine(ENGINE_RUN_DIR=str(run_dir), JUDGE0_AUTH_TOKEN="") as engine:
         start_sleeping(engine, marker)
         groups = cgroups_of(programs_with(marker)[0])
         assert bool(groups) == ("cgroup v" in engine.announcement)
@@ -79,7 +79,7 @@ def test_asked_to_stop_it_kills_what_runs_and_leaves_nothing(run_dir, number):
 
 def test_killed_without_warning_it_takes_its_sandboxes_along(run_dir):
     marker = uuid.uuid4().hex
-    with started_engine(ENGINE_RUN_DIR=str(run_dir), ENGINE_AUTH_TOKEN="") as engine:
+    with started_engine(ENGINE_RUN_DIR=str(run_dir), JUDGE0_AUTH_TOKEN="") as engine:
         start_sleeping(engine, marker)
         engine.process.kill()
         engine.process.wait(timeout=10)
@@ -87,7 +87,7 @@ def test_killed_without_warning_it_takes_its_sandboxes_along(run_dir):
 
 
 def test_a_client_that_waits_when_the_engine_stops_is_told_so():
-    with started_engine(ENGINE_AUTH_TOKEN="", ENGINE_SLOTS="1", ENGINE_LANGUAGES="python") as engine:
+    with started_engine(JUDGE0_AUTH_TOKEN="", ENGINE_SLOTS="1", ENGINE_LANGUAGES="python") as engine:
         assert ", 1 slot, languages Python" in engine.announcement
         ends: list[dict] = []
         source = "import time; time.sleep(60)"
@@ -101,7 +101,7 @@ def test_a_client_that_waits_when_the_engine_stops_is_told_so():
 
 
 def test_two_engines_do_not_get_into_each_others_way(engine):
-    with started_engine(ENGINE_AUTH_TOKEN="") as other:
+    with started_engine(JUDGE0_AUTH_TOKEN="") as other:
         source = "import time; time.sleep(0.3); print('ran')"
         ends: list[bytes] = []
         threads = [
@@ -181,7 +181,7 @@ def test_in_a_container_of_its_own_it_is_pid_1_and_works(run_dir):
     process = subprocess.Popen(
         [*CONTAINER, sys.executable, "manage.py", "runengine", "--port", "0"],
         cwd=ROOT,
-        env=os.environ | {"ENGINE_AUTH_TOKEN": "", "ENGINE_LANGUAGES": "c", "ENGINE_RUN_DIR": str(run_dir)},
+        env=os.environ | {"JUDGE0_AUTH_TOKEN": "", "ENGINE_LANGUAGES": "c", "ENGINE_RUN_DIR": str(run_dir)},
         stderr=subprocess.PIPE,
     )
     with ready(process) as engine:
@@ -269,7 +269,7 @@ def test_a_language_whose_tool_is_missing_is_not_offered():
 
 @pytest.mark.parametrize(("languages", "offered"), [("bash, c", {46, 50}), ("perl", {85})])
 def test_it_offers_no_other_languages_than_it_is_told(languages, offered):
-    with started_engine(ENGINE_LANGUAGES=languages, ENGINE_AUTH_TOKEN="") as engine:
+    with started_engine(ENGINE_LANGUAGES=languages, JUDGE0_AUTH_TOKEN="") as engine:
         assert {language["id"] for language in engine.get("/languages").json()} == offered
 
 
@@ -286,7 +286,7 @@ def test_root_does_without_user_namespaces_where_they_are_forbidden():
     process = subprocess.Popen(
         [*launcher, sys.executable, "manage.py", "runengine", "--port", "0"],
         cwd=ROOT,
-        env=os.environ | {"ENGINE_AUTH_TOKEN": "", "ENGINE_LANGUAGES": "c,python"},
+        env=os.environ | {"JUDGE0_AUTH_TOKEN": "", "ENGINE_LANGUAGES": "c,python"},
         stderr=subprocess.PIPE,
     )
     source = "import os, pwd; print(pwd.getpwuid(os.getuid()).pw_name, os.getuid() not in (0, 65534))"

@@ -399,7 +399,7 @@ class Container:
         python = Path(os.path.realpath(sys.base_prefix))
         closed = next((str(it) for it in reversed(python.parents) if not it.stat().st_mode & 0o001), "")
         own = {
-            "CLOSED": closed, "PYTHON": str(python), "VAR_DIR": str(self.run_dir / "var"), "ENGINE_AUTH_TOKEN": "",
+            "CLOSED": closed, "PYTHON": str(python), "VAR_DIR": str(self.run_dir / "var"), "JUDGE0_AUTH_TOKEN": "",
             "WITHOUT_BWRAP": "", "ENGINE_RUN_DIR": str(self.run_dir),
             "ENGINE_LANGUAGES": "c,python", "ENGINE_SLOTS": "2",
         }  # fmt: skip

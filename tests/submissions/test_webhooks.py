@@ -25,6 +25,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from django.conf import settings as configured
+from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
 from django.db.models.functions import Now
 from django.test import Client
@@ -32,7 +33,7 @@ from rest_framework.exceptions import ValidationError
 
 from accounts import webhook_secrets
 from execution import languages
-from judgeplatform.settings import networks
+from judgeplatform.configuration import Configuration
 from judgeplatform.stack import free_port
 from submissions import disclosure, judging, lifecycle, webhooks
 from submissions.addresses import NotAllowed, addresses_of, receiver_of
@@ -656,14 +657,14 @@ def test_proxies_of_the_environment_are_not_used(monkeypatch):
     assert (len(receiver.calls), proxy.calls) == (1, [])
 
 
-def test_networks_that_are_none_are_refused_by_name(monkeypatch):
-    from django.core.exceptions import ImproperlyConfigured
+def test_networks_that_are_none_are_refused_by_name():
+    def networks(given: str) -> list[str]:
+        read = Configuration({"WEBHOOK_ALLOWED_NETWORKS": given})
+        return [str(one) for one in read.networks("WEBHOOK_ALLOWED_NETWORKS", "where webhooks go")]
 
-    monkeypatch.setenv("WEBHOOK_ALLOWED_NETWORKS", "10.0.0.0/8, fd00::/8")
-    assert [str(one) for one in networks("WEBHOOK_ALLOWED_NETWORKS")] == ["10.0.0.0/8", "fd00::/8"]
-    monkeypatch.setenv("WEBHOOK_ALLOWED_NETWORKS", "10.0.0.1/8")
+    assert networks("10.0.0.0/8, fd00::/8") == ["10.0.0.0/8", "fd00::/8"]
     with pytest.raises(ImproperlyConfigured, match="WEBHOOK_ALLOWED_NETWORKS"):
-        networks("WEBHOOK_ALLOWED_NETWORKS")
+        networks("10.0.0.1/8")
 
 
 # --- TLS -----------------------------------------------------------------------------------------------------
