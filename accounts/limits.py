@@ -20,10 +20,15 @@ from django.conf import settings
 from limits import WindowStats
 from limits.storage import MemoryStorage, RedisStorage, Storage
 from limits.strategies import MovingWindowRateLimiter
+from prometheus_client import Counter
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 logger = logging.getLogger(__name__)
+
+HITS = Counter("judge_rate_limit_hits_total", "Requests that came too often.", ["scope"])
+for _scope in settings.RATE_LIMITS:
+    HITS.labels(_scope)
 
 AWAY_PAUSE_S = 3.0  # between two attempts at a Redis that does not answer, for which requests wait
 T = TypeVar("T")
@@ -52,6 +57,7 @@ def take(scope: str, key: str) -> None:
     """Use up one of `key`'s `scope` (a key of settings.RATE_LIMITS), or raise Limited."""
     limit = limits.parse(settings.RATE_LIMITS[scope])
     if not _windows().ask(lambda limiter: limiter.hit(limit, scope, key), otherwise=True):
+        HITS.labels(scope).inc()
         raise Limited(scope, max(1, standing(scope, key).reset_s))
 
 
@@ -78,6 +84,17 @@ def refund(scope: str, key: str, *, ago_s: float = 0.0) -> None:
             _forget(limiter.storage, limit.key_for(scope, key), time.time() - ago_s)
 
     _windows().ask(give_back, otherwise=None)
+
+
+def forget(scope: str, key: str) -> None:
+    """Nothing is known any more of how often `key` did it."""
+    limit = limits.parse(settings.RATE_LIMITS[scope])
+
+    def clear(limiter: MovingWindowRateLimiter) -> None:
+        limiter.clear(limit, scope, key)
+        limiter.clear(limit, "given-back", scope, key)
+
+    _windows().ask(clear, otherwise=None)
 
 
 def _forget(storage: Storage, window: str, taken_at: float) -> None:
