@@ -1,6 +1,15 @@
 """`manage.py doctor`: what works, what does not, and what to do about it."""
 
+from datetime import timedelta
+
+import pytest
+from django.db.models.functions import Now
+
+from judgeplatform.management.commands import doctor
 from judgeplatform.stack import free_port
+from submissions import lifecycle, waiting
+from submissions.models import Submission
+from tests.factories import make_user
 from tests.platform.running import manage
 
 
@@ -25,6 +34,8 @@ def test_beside_a_running_platform_everything_is_ok(platform):
         "clock",
         "redis",
         "backend",
+        "workers",
+        "queue",
     } <= set(found)
     assert found["redis"] == ("ok", "answers")
     assert found["backend"] == ("ok", f"{platform.started()['JUDGE0_URLS']} answers")
@@ -34,7 +45,13 @@ def test_before_the_first_start_what_is_yet_to_start_is_off_and_no_fault(tmp_pat
     doctor = manage("doctor", var=tmp_path / "var")
     found = findings(doctor.stdout)
     off = {about for about, (state, _) in found.items() if state == "off"}
-    assert off - {"languages"} == {"platform", "migrations", "redis", "backend"}  # some could always be added
+    assert off - {"languages"} == {
+        "platform",
+        "migrations",
+        "redis",
+        "backend",
+        "workers",
+    }  # some could always be added
     assert found["platform"][1] == "the platform is not running; bin/run starts it"
     assert doctor.returncode == 0, doctor.stdout
 
@@ -78,3 +95,21 @@ def test_a_database_that_does_not_answer_is_a_finding_and_no_traceback(tmp_path)
     assert doctor.returncode == 1
     assert findings(doctor.stdout)["database"][0] == "PROBLEM"
     assert "Traceback" not in doctor.stderr
+
+
+@pytest.mark.django_db
+def test_a_queue_that_nobody_judges_and_one_that_does_not_move_are_problems():
+    waiting.announce("worker-of-low", "low", 2)
+    submission = lifecycle.create(
+        kind="run", user=make_user(), question=None, language="python", source_bytes=0
+    )
+    Submission.objects.filter(pk=submission.pk).update(created_at=Now() - timedelta(minutes=5))
+
+    default, low = doctor.workers()
+    of_default, of_low = doctor.queues()
+
+    assert (default.state, low.state) == ("PROBLEM", "ok")
+    assert default.text == "none judges the queue “default”: start manage.py judge_worker --queue default"
+    assert low.text == "“low”: 1, for 2 at once"
+    assert (of_default.state, of_low.state) == ("PROBLEM", "ok")
+    assert of_default.text.startswith("“default”: 1 in line, the first for 5 min: ")

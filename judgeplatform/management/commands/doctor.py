@@ -8,7 +8,6 @@ else is configured, it tells whether one could start. The only place outside the
     PROBLEM   does not work, or would not
 """
 
-import shutil
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,8 +19,7 @@ import requests
 from django.conf import settings
 from django.core import checks
 from django.core.management.base import BaseCommand
-from django.db import DatabaseError, connection
-from django.db.migrations.executor import MigrationExecutor
+from django.db import DatabaseError
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -32,8 +30,11 @@ from execution.engine.requirements import problems
 from judgeplatform import stack
 from judgeplatform.stack import CannotStart
 from submissions.connections import redis_client
+from submissions.dependencies import missing_migrations, redis_trouble
+from submissions.models import Submission
+from submissions.overview import LEAST_FREE_BYTES, disk, lanes
+from submissions.waiting import crew
 
-LEAST_FREE_BYTES = 1024**3
 MOST_CLOCK_DIFFERENCE_S = 2.0
 TIMEOUT_S = 5.0
 
@@ -61,7 +62,17 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def handle(self, *args: Any, **options: Any) -> None:
-        parts = (platform, sandbox, var_directory, database, redis_server, backends, configuration)
+        parts = (
+            platform,
+            sandbox,
+            var_directory,
+            database,
+            redis_server,
+            backends,
+            workers,
+            queues,
+            configuration,
+        )
         findings = [finding for part in parts for finding in part()]
         for finding in findings:
             self.stdout.write(f"{finding.state:<8} {finding.about:<10} {finding.text}")
@@ -71,15 +82,21 @@ class Command(BaseCommand):
 
 def is_left_to_up(*names: str) -> bool:
     """Nobody configured any of these variables, and no `up` runs: the next `up` brings what they would name."""
-    operators = stack.operators_environment(settings.VAR_DIR, settings.BASE_DIR / ".env")
+    operators = settings.CONFIGURATION.without_files(
+        stack.operators_environment(settings.VAR_DIR, settings.BASE_DIR / ".env")
+    )
     return not any(name in operators for name in names) and not stack.is_running(settings.VAR_DIR)
+
+
+def waits_for_up() -> bool:
+    return is_left_to_up("REDIS_URL") or is_left_to_up(*stack.NAMES_OF_BACKENDS)
 
 
 def platform() -> Iterator[Finding]:
     """Nothing where the parts run elsewhere: then there is no `up` to speak of."""
     if stack.is_running(settings.VAR_DIR):
         yield Finding("platform", State.OK, "runs")
-    elif is_left_to_up("REDIS_URL") or is_left_to_up(*stack.NAMES_OF_BACKENDS):
+    elif waits_for_up():
         yield Finding("platform", State.OFF, "the platform is not running; bin/run starts it")
 
 
@@ -135,9 +152,12 @@ def var_directory() -> Iterator[Finding]:
             "data", State.PROBLEM, f"{var} cannot be written ({error.strerror}): own it, or set VAR_DIR"
         )
         return
-    free = shutil.disk_usage(var).free
-    words = f"{free / 1024**3:.1f} GiB free at {var}"
-    if free >= LEAST_FREE_BYTES:
+    space = disk()
+    if space is None:
+        yield Finding("disk", State.PROBLEM, f"how much is free at {var} cannot be told")
+        return
+    words = f"{space.free_in_words} free at {var}"
+    if space.free >= LEAST_FREE_BYTES:
         yield Finding("disk", State.OK, words)
     else:
         yield Finding("disk", State.PROBLEM, f"{words}: at least 1 GiB should be; make room")
@@ -146,19 +166,16 @@ def var_directory() -> Iterator[Finding]:
 def database() -> Iterator[Finding]:
     engine = settings.DATABASES["default"]["ENGINE"].rpartition(".")[2]
     try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
-        executor = MigrationExecutor(connection)
-        waiting = executor.migration_plan(executor.loader.graph.leaf_nodes())
+        missing = missing_migrations()
     except DatabaseError as error:
         reason = str(error).strip().partition("\n")[0]
         yield Finding("database", State.PROBLEM, f"{engine} does not answer ({reason}): check DATABASE_URL")
         return
     yield Finding("database", State.OK, f"{engine} answers")
-    if waiting:
+    if missing:
         state = State.OFF if is_left_to_up("DATABASE_URL") else State.PROBLEM
         yield Finding(
-            "migrations", state, f"{len(waiting)} are missing: bin/run or manage.py migrate applies them"
+            "migrations", state, f"{len(missing)} are missing: bin/run or manage.py migrate applies them"
         )
         return
     yield Finding("migrations", State.OK, "none is missing")
@@ -191,7 +208,7 @@ def redis_server() -> Iterator[Finding]:
         yield Finding(
             "redis",
             State.PROBLEM,
-            f"{settings.REDIS_URL} does not answer ({type(error).__name__}): check REDIS_URL, or start bin/run",
+            f"it {redis_trouble(error)}: check REDIS_URL, or start bin/run",
         )
         return
     policy = memory.get("maxmemory_policy", "noeviction")
@@ -229,6 +246,43 @@ def backends() -> Iterator[Finding]:
                 State.PROBLEM,
                 f"{url} answers {status}: check JUDGE0_AUTH_TOKEN and JUDGE0_HEADERS_<n>",
             )
+
+
+def workers() -> Iterator[Finding]:
+    """Those of all machines, by queue. Nothing while Redis is away, which is a finding of its own."""
+    if waits_for_up():
+        yield Finding("workers", State.OFF, "not running; bin/run starts them")
+        return
+    for lane in Submission.LANES:
+        try:
+            slots = crew(lane).values()
+        except redis.RedisError:
+            return
+        if slots:
+            yield Finding("workers", State.OK, f"“{lane}”: {len(slots)}, for {sum(slots)} at once")
+        else:
+            yield Finding(
+                "workers",
+                State.PROBLEM,
+                f"none judges the queue “{lane}”: start manage.py judge_worker --queue {lane}",
+            )
+
+
+def queues() -> Iterator[Finding]:
+    """Nothing before the platform runs, and while the database is away, which is a finding of its own."""
+    if waits_for_up():
+        return
+    try:
+        found = lanes()
+    except DatabaseError:
+        return
+    for lane in found:
+        words = f"“{lane.name}”: {lane.in_line} in line"
+        if lane.is_late:
+            advice = "see that workers and judge servers are at work, or add some"
+            yield Finding("queue", State.PROBLEM, f"{words}, the first for {lane.waits}: {advice}")
+        else:
+            yield Finding("queue", State.OK, words)
 
 
 def configuration() -> Iterator[Finding]:
