@@ -5,7 +5,8 @@ from typing import Any, cast
 
 from django.conf import settings
 from django.contrib import admin, messages
-from django.contrib.admin.models import ADDITION, CHANGE, LogEntry
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.models import ADDITION, CHANGE, DELETION, LogEntry
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
@@ -17,7 +18,7 @@ from django.utils.decorators import method_decorator
 from django.utils.http import urlencode
 from django.views.decorators.cache import never_cache
 
-from accounts import keys, names, roster, signing_up
+from accounts import erasing, keys, names, roster, signing_up
 from accounts.forms import UserAddForm, UserEditForm
 from accounts.models import OWN_USERS, ApiKey, Identity, Invitation, User
 
@@ -29,7 +30,7 @@ POWERS = ("is_staff", "is_superuser", "groups", "user_permissions")
 class UserAdmin(DjangoUserAdmin[User]):
     list_display = ("username", "email", "is_staff", "is_active", "last_login")
     list_filter = ("is_active", "is_staff", "is_superuser", "groups")
-    actions = ("block", "unblock")
+    actions = ("block", "unblock", "erase")
     form = UserEditForm
     add_form = UserAddForm
 
@@ -66,7 +67,7 @@ class UserAdmin(DjangoUserAdmin[User]):
     def _let_in(self, request: HttpRequest, users: QuerySet[User], is_active: bool) -> None:
         """Nobody's own account, none that the platform itself uses, and no superuser's but by a superuser."""
         me = cast(User, request.user)
-        theirs = users.exclude(pk=me.pk).exclude(username__in=OWN_USERS)
+        theirs = users.exclude(pk=me.pk).exclude(username__in=OWN_USERS).filter(erasure_asked_at=None)
         if not me.is_superuser:
             theirs = theirs.exclude(is_superuser=True)
         left_out = users.count() - theirs.count()
@@ -78,8 +79,38 @@ class UserAdmin(DjangoUserAdmin[User]):
         count = "1 user is" if len(changed) == 1 else f"{len(changed)} users are"
         self.message_user(request, f"{count} {word} now.", messages.SUCCESS)
         if left_out:
-            words = f"{left_out} cannot be {word} by you: yourself, the platform's own users, superusers."
+            words = f"{left_out} cannot be {word} by you: yourself, the platform's own users, superusers, the erased."
             self.message_user(request, words, messages.WARNING)
+
+    # --- erasing ---
+
+    def has_erase_permission(self, request: HttpRequest) -> bool:
+        return cast(User, request.user).is_superuser
+
+    @admin.action(permissions=["erase"], description="Erase selected learners and all of theirs")
+    def erase(self, request: HttpRequest, users: QuerySet[User]) -> HttpResponse | None:
+        """After a page that asks once more. Workers do it: the web does not talk to backends."""
+        if "confirmed" not in request.POST:
+            context = self.admin_site.each_context(request) | {
+                "title": "Erase learners",
+                "opts": self.opts,
+                "users": users,
+                "action_checkbox_name": ACTION_CHECKBOX_NAME,
+            }
+            return TemplateResponse(request, "admin/accounts/user/erase.html", context)
+        for user in users:
+            self._ask_to_erase(request, user)
+        return None
+
+    def _ask_to_erase(self, request: HttpRequest, user: User) -> None:
+        try:
+            erasing.ask(user)
+        except erasing.CannotErase as error:
+            self.message_user(request, str(error), messages.WARNING)
+            return
+        LogEntry.objects.log_actions(cast(User, request.user).pk, [user], DELETION, "To be erased.")
+        words = f"“{user.username}” can do nothing any more, and is erased once nothing of theirs is judged."
+        self.message_user(request, words, messages.SUCCESS)
 
     # --- importing ---
 

@@ -7,6 +7,7 @@ from django.core.mail.backends import filebased
 
 # They carry links that let people in.
 OWNER_ONLY = 0o700
+END_OF_MESSAGE = b"\n" + b"-" * 79 + b"\n"
 
 
 class PrivateFiles(filebased.EmailBackend):

@@ -28,6 +28,17 @@ class User(AbstractUser):
     webhook_generation = models.PositiveIntegerField(
         default=0, editable=False, help_text="Rises when the user asks for a new webhook secret."
     )
+    erasure_asked_at = models.DateTimeField(
+        null=True, editable=False, help_text="Since when workers are to erase all of this user."
+    )
+
+    class Meta(AbstractUser.Meta):
+        indexes = [
+            # erasure: workers look for them again and again
+            models.Index(
+                fields=["erasure_asked_at"], condition=Q(erasure_asked_at__isnull=False), name="user_to_erase"
+            )
+        ]
 
     @property
     def acts_as_staff(self) -> bool:

@@ -6,12 +6,14 @@ from typing import Any
 
 import redis
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
-from submissions.worker import housekeeping, make_worker
+from execution.management.servers import ServerCommand
+from submissions.worker import ThreadedWorker, housekeeping, make_worker
+from submissions.worker_port import CannotListen, open_port
 
 
-class Command(BaseCommand):
+class Command(ServerCommand):
     help = "Judge submissions from one queue, many at once, and recover what was lost."
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -20,11 +22,14 @@ class Command(BaseCommand):
         parser.add_argument("--burst", action="store_true", help="stop when the queue is empty")
 
     def handle(self, *args: Any, queue: str, concurrency: int, burst: bool, **options: Any) -> None:
+        if settings.PROMETHEUS_MULTIPROC_DIR:
+            raise CommandError("PROMETHEUS_MULTIPROC_DIR is for the web only: unset it for workers.")
         try:
             worker = make_worker(queue, concurrency)
         except redis.RedisError as error:
             raise CommandError(f"Redis does not answer: {error}") from error
         if not burst:
+            self.let_be_watched(worker)
             for thread in housekeeping(worker):
                 thread.start()
         exit_code = worker.judge(burst=burst)
@@ -32,3 +37,11 @@ class Command(BaseCommand):
         logging.shutdown()
         self.stdout.flush()
         os._exit(exit_code)
+
+    def let_be_watched(self, worker: ThreadedWorker) -> None:
+        if not settings.WORKER_HTTP_PORT:
+            return
+        try:
+            open_port(settings.WORKER_HTTP_HOST, settings.WORKER_HTTP_PORT, worker)
+        except CannotListen as error:
+            raise CommandError(str(error)) from error
