@@ -16,6 +16,7 @@ bench:          ## measure
 	.venv/bin/python benchmarks/live.py
 	.venv/bin/python benchmarks/platform.py
 	.venv/bin/python benchmarks/engine.py
+	.venv/bin/python benchmarks/scale.py
 
 chaos:          ## break a platform in every way while learners submit; is anything lost?
 	bin/setup --tests

@@ -114,7 +114,7 @@ def engine(**settings: str) -> Iterator[Engine]:
         process = subprocess.Popen(
             leashed(sys.executable, "manage.py", "runengine", "--port", "0"),
             cwd=ROOT,
-            env=clean_environment(Path(var), ENGINE_LANGUAGES="c,cpp,python", **settings),
+            env=clean_environment(Path(var), **{"ENGINE_LANGUAGES": "c,cpp,python"} | settings),
             stderr=subprocess.PIPE,
             text=True,
         )
@@ -167,11 +167,14 @@ class Client:
                 return _accepted(result)
 
     def run_batch(self, items: list[dict[str, object]]) -> list[dict[str, Any]]:
+        return self.batch(items, "stdout")
+
+    def batch(self, items: list[dict[str, Any]], fields: str) -> list[dict[str, Any]]:
         path = "/submissions/batch?base64_encoded=true"
         tokens = ",".join(one["token"] for one in self.ask("POST", path, {"submissions": items}))
         while True:
             time.sleep(POLL_S)
-            results = self.ask("GET", f"{path}&tokens={tokens}&fields=status,stdout")["submissions"]
+            results = self.ask("GET", f"{path}&tokens={tokens}&fields=status,{fields}")["submissions"]
             if all(one["status"]["id"] > 2 for one in results):
                 return [_accepted(one) for one in results]
 

@@ -142,8 +142,8 @@ def _redis(scratch: Path) -> Iterator[str]:
         "--dir",
         str(scratch),
     )
-    with _process(leashed(redis_server(), *options), {}, scratch / "redis.log"):
-        _await(socket.exists, "Redis to start", 20)
+    with running_process(leashed(redis_server(), *options), {}, scratch / "redis.log"):
+        wait_until(socket.exists, "Redis to start", 20)
         yield f"unix://{socket}?db=0"
 
 
@@ -161,7 +161,7 @@ def _postgres(scratch: Path) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def _process(
+def running_process(
     command: list[str], environment: dict[str, str], log: Path
 ) -> "Iterator[subprocess.Popen[bytes]]":
     """Ended with SIGTERM when the block is left."""
@@ -176,7 +176,7 @@ def _process(
         process.wait(60)
 
 
-def _await(condition: Callable[[], bool], what: str, timeout_s: float, every_s: float = 0.05) -> None:
+def wait_until(condition: Callable[[], bool], what: str, timeout_s: float, every_s: float = 0.05) -> None:
     deadline = time.monotonic() + timeout_s
     while not condition():
         if time.monotonic() > deadline:
@@ -184,7 +184,7 @@ def _await(condition: Callable[[], bool], what: str, timeout_s: float, every_s: 
         time.sleep(every_s)
 
 
-def _known(process: "subprocess.Popen[bytes]") -> psutil.Process:
+def known(process: "subprocess.Popen[bytes]") -> psutil.Process:
     return psutil.Process(process.pid)  # type: ignore[no-untyped-call]  # psutil has no types
 
 
@@ -192,12 +192,17 @@ def _children(process: psutil.Process) -> list[psutil.Process]:
     return list(process.children(recursive=True))  # type: ignore[no-untyped-call]
 
 
-def _cpu_s(processes: Sequence[psutil.Process]) -> float:
-    """What these processes and their children have used so far."""
-    family = [*processes, *(child for one in processes for child in _children(one))]
-    return sum(sum(one.cpu_times()[:2]) for one in family) + sum(
-        sum(one.cpu_times()[2:4]) for one in processes
-    )
+def cpu_s(processes: Sequence[psutil.Process]) -> float:
+    """What these processes and their children have used so far; a child that has just ended counts as its parent's."""
+    children = sum(_own_cpu_s(child) for one in processes for child in _children(one))
+    return children + sum(sum(one.cpu_times()[:4]) for one in processes)
+
+
+def _own_cpu_s(process: psutil.Process) -> float:
+    try:
+        return float(sum(process.cpu_times()[:2]))
+    except psutil.NoSuchProcess:
+        return 0.0
 
 
 def _await_verdict(pk: str) -> None:
@@ -206,15 +211,15 @@ def _await_verdict(pk: str) -> None:
 
     ended = Submission.objects.filter(pk=pk, finished_at__isnull=False)
     try:
-        _await(ended.exists, f"the verdict of {pk}", 60, POLL_S)
+        wait_until(ended.exists, f"the verdict of {pk}", 60, POLL_S)
     except CannotMeasure as error:
         row = Submission.objects.get(pk=pk)
         stands = f"{row.status}, attempt {row.attempt}, {row.cases_judged} of {row.cases_total} cases judged"
         raise CannotMeasure(f"{error}: {stands}, {row.reason or 'no reason given'}") from error
-    _check_all_right([pk])
+    check_all_right([pk])
 
 
-def _check_all_right(pks: Sequence[Any]) -> None:
+def check_all_right(pks: Sequence[Any]) -> None:
     from submissions.models import Submission
 
     wrong = Submission.objects.filter(pk__in=pks).exclude(verdict="AC").first()
@@ -259,7 +264,7 @@ class Platform:
                 "final"
             ):  # its place in the queue comes without
                 pass
-        _check_all_right([pk])
+        check_all_right([pk])
         return pk
 
 
@@ -307,22 +312,22 @@ def measure_cpu(made: Bench, size: Size) -> Iterator[Figure]:
 def _idle_ms(started: Platform) -> float:
     """Of CPU in a second without submissions."""
     watched = started.web_and_worker
-    before = _cpu_s(watched)
+    before = cpu_s(watched)
     time.sleep(4)
-    return (_cpu_s(watched) - before) / 4 * 1000
+    return (cpu_s(watched) - before) / 4 * 1000
 
 
 def _cpu_of_round(started: Platform, question: str, together: int, follow: bool) -> float:
     """Milliseconds for each submission."""
     watched = started.web_and_worker
-    before = _cpu_s(watched)
+    before = cpu_s(watched)
     for _ in range(together):
         if follow:
             started.submit_and_follow(question)
         else:
             _await_verdict(started.submit(question))
     time.sleep(0.2)  # what is tidied up after a verdict counts as well
-    return (_cpu_s(watched) - before) / together * 1000
+    return (cpu_s(watched) - before) / together * 1000
 
 
 def measure_latency(made: Bench, size: Size) -> Iterator[Figure]:
@@ -410,7 +415,7 @@ class Drained:
 
 
 def measure_throughput(made: Bench, size: Size) -> Iterator[Figure]:
-    with _slow_judge(made) as judge:
+    with slow_judge(made, str(RUN_S)) as judge:
         drain = partial(_drain, made, judge)
         full = drain("one", [64], 64 * size.waves)
         how = f"one worker of 64 slots, one-case submissions of a second each; {_beside(full)}"
@@ -443,13 +448,14 @@ class SlowJudge:
 
 
 @contextlib.contextmanager
-def _slow_judge(made: Bench) -> Iterator[SlowJudge]:
+def slow_judge(made: Bench, *pace: str) -> Iterator[SlowJudge]:
+    """`pace`: what `benchmarks.slow_judge0` takes after its port."""
     port = free_port()
-    command = leashed(sys.executable, "-m", "benchmarks.slow_judge0", str(port), str(RUN_S))
-    with _process(command, {}, made.scratch / "judge.log") as process:
+    command = leashed(sys.executable, "-m", "benchmarks.slow_judge0", str(port), *pace)
+    with running_process(command, {}, made.scratch / "judge.log") as process:
         url = f"http://127.0.0.1:{port}"
-        _await(lambda: _answers(url), "the slow judge to start", 20)
-        yield SlowJudge(url, _known(process))
+        wait_until(lambda: _answers(url), "the slow judge to start", 20)
+        yield SlowJudge(url, known(process))
 
 
 def _answers(url: str) -> bool:
@@ -477,24 +483,24 @@ def _drain(made: Bench, judge: SlowJudge, question: str, slots: list[int], count
     """Fill the queue, start one worker for each of `slots`, and watch until all is judged."""
     from submissions.models import Submission
 
-    pks = _fill(made, question, count)
+    pks = fill(made, question, count)
     rows = Submission.objects.filter(pk__in=pks)
     looks: list[Look] = []
     with contextlib.ExitStack() as ending:
-        workers = [_known(ending.enter_context(_worker(made, judge, number))) for number in slots]
+        workers = [known(ending.enter_context(worker(made, judge, number))) for number in slots]
 
         def all_done() -> bool:
             done = rows.exclude(status__in=Submission.UNFINISHED).count()
             looks.append(_look(workers, judge, done))
             return done == count
 
-        _await(all_done, f"{count} submissions to be judged", LONGEST_S, LOOK_S)
-    _check_all_right(pks)
+        wait_until(all_done, f"{count} submissions to be judged", LONGEST_S, LOOK_S)
+    check_all_right(pks)
     times = [one.timestamp() for one in rows.values_list("finished_at", flat=True) if one]
     return _summary(sorted(times), looks, sum(slots))
 
 
-def _fill(made: Bench, question: str, count: int) -> list[Any]:
+def fill(made: Bench, question: str, count: int) -> list[Any]:
     from accounts.models import User
     from execution import languages
     from submissions import judging
@@ -509,10 +515,10 @@ def _fill(made: Bench, question: str, count: int) -> list[Any]:
 
 
 @contextlib.contextmanager
-def _worker(made: Bench, judge: SlowJudge, slots: int) -> "Iterator[subprocess.Popen[bytes]]":
+def worker(made: Bench, judge: SlowJudge, slots: int, **more: str) -> "Iterator[subprocess.Popen[bytes]]":
     command = leashed(sys.executable, "manage.py", "judge_worker", "--concurrency", str(slots))
-    environment = {"JUDGE0_URLS": judge.url, "LOG_LEVEL": "INFO"}
-    with _process(command, environment, made.scratch / "worker.log") as process:
+    environment = {"JUDGE0_URLS": judge.url, "LOG_LEVEL": "INFO"} | more
+    with running_process(command, environment, made.scratch / "worker.log") as process:
         yield process
 
 
@@ -521,8 +527,8 @@ def _look(workers: Sequence[psutil.Process], judge: SlowJudge, done: int) -> Loo
     return Look(
         time.perf_counter(),
         done,
-        _cpu_s(workers),
-        _cpu_s([judge.process]),
+        cpu_s(workers),
+        cpu_s([judge.process]),
         max(one.uss for one in memory),
         max(one.rss for one in memory),
     )

@@ -1,7 +1,12 @@
-"""A judge that takes its time and hardly any CPU: `python -m benchmarks.slow_judge0 PORT SECONDS`.
+"""A judge that takes its time and hardly any CPU.
+
+    python -m benchmarks.slow_judge0 PORT SECONDS           each run takes so long, however many there are
+    python -m benchmarks.slow_judge0 PORT LANGUAGE SLOTS    runs wait for one of SLOTS, and take what the engine took
+                                                            in this language (`service_times.json`)
 
 It speaks as much of Judge0's API as a worker needs and runs nothing: `tests.truth` says what every program shows,
-sums and probes. Each run is "Processing" for SECONDS and then done. It knows no queue and no limits.
+sums and probes. Each run is "Processing" until its time has come. It knows no limits, and Python only: what it is sent
+makes no difference.
 
 `tests.fakes.FakeJudge0` is the faithful one; it costs a thread for each connection, and so more CPU than what is
 measured with this one.
@@ -9,13 +14,16 @@ measured with this one.
 
 import asyncio
 import base64
+import heapq
 import itertools
 import json
+import random
 import sys
 import time
 from typing import Any
 from urllib.parse import parse_qs
 
+from benchmarks.service_times import Times, recorded
 from tests.truth import honest
 
 CONFIG = {
@@ -45,9 +53,36 @@ RAN = {
 PROCESSING = dict.fromkeys([*RAN, "stdout", "exit_code"]) | {"status_id": 2}
 
 
+class Steady:
+    """Each run begins at once and takes the same time."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+
+    def end_of(self, source: str) -> float:
+        """When a run that comes now is over, in monotonic seconds."""
+        return time.monotonic() + self.seconds
+
+
+class Recorded:
+    """Runs take the slot that is free first, in their order, for a time drawn from what was measured."""
+
+    def __init__(self, times: Times, slots: int) -> None:
+        self.times = times
+        self.free_at = [0.0] * slots
+        self.compiled: set[str] = set()
+
+    def end_of(self, source: str) -> float:
+        begin = max(time.monotonic(), heapq.heappop(self.free_at))
+        takes_s = random.choice(self.times.next_s if source in self.compiled else self.times.first_s)  # noqa: S311
+        self.compiled.add(source)
+        heapq.heappush(self.free_at, begin + takes_s)
+        return begin + takes_s
+
+
 class SlowJudge0:
-    def __init__(self, takes_s: float) -> None:
-        self.takes_s = takes_s
+    def __init__(self, pace: Steady | Recorded) -> None:
+        self.pace = pace
         self.numbers = itertools.count(1)
         self.runs: dict[
             str, tuple[float, dict[str, Any]]
@@ -103,7 +138,7 @@ class SlowJudge0:
             "exit_code": shown.exit_code,
             "stdout": stdout,
         }
-        self.runs[token] = (time.monotonic() + self.takes_s, run)
+        self.runs[token] = (self.pace.end_of(item["source_code"]), run)
         return {"token": token}
 
     def _show(self, token: str) -> dict[str, Any] | None:
@@ -121,5 +156,11 @@ def _length(head: str) -> int:
     return 0
 
 
+def _pace(seconds_or_language: str, slots: str = "") -> Steady | Recorded:
+    if slots:
+        return Recorded(recorded()[seconds_or_language], int(slots))
+    return Steady(float(seconds_or_language))
+
+
 if __name__ == "__main__":
-    asyncio.run(SlowJudge0(takes_s=float(sys.argv[2])).serve(int(sys.argv[1])))
+    asyncio.run(SlowJudge0(_pace(*sys.argv[2:])).serve(int(sys.argv[1])))

@@ -25,7 +25,7 @@ def tried(tmp_path: Path, *options: str) -> "subprocess.CompletedProcess[str]":
 
 @pytest.mark.timeout(300)
 def test_whatever_breaks_every_submission_ends_once_as_it_would_have_undisturbed(tmp_path):
-    """S0.15, S1.5 (in part), S1.45 (in part), S1.57 (in part): one fault of every kind while 30 programs are judged."""
+    """S0.15, S1.5 (in part), S1.45 (in part), S1.57: one fault of every kind, 30 programs."""
     done = tried(tmp_path, "--submissions", "30", "--faults", "10", "--gap", "1.5", "--seed", "9")
     print(done.stdout)
     assert done.returncode == 0, done.stdout + done.stderr
