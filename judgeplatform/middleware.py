@@ -1,19 +1,44 @@
 """What every request passes before it reaches a view."""
 
 import codecs
+import logging
 from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
+from django_prometheus.middleware import PrometheusAfterMiddleware
 
 from judgeplatform import problems
+from submissions.connections import DATABASE_FAILS
 from submissions.parsers import too_large
 
 CHARSETS = ("utf-8", "us-ascii", "iso-8859-1", "windows-1252")
 KNOWN = {codecs.lookup(name).name for name in CHARSETS}
 
+logger = logging.getLogger(__name__)
+
 GetResponse = Callable[[HttpRequest], HttpResponse]
+
+
+class Measured(PrometheusAfterMiddleware):
+    """django-prometheus's counts by view, method and status, but that no word of a client's becomes a label."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        super().__init__(get_response)  # type: ignore[no-untyped-call]
+        # A series that begins with a burst shows no increase, and there is an alert for these.
+        self.metrics.responses_by_status.labels(status="500")
+
+    def label_metric(self, metric: Any, request: HttpRequest, response: Any = None, **labels: str) -> Any:
+        if "method" in labels:
+            labels["method"] = self._method(request)  # type: ignore[no-untyped-call]
+        return super().label_metric(metric, request, response, **labels)  # type: ignore[no-untyped-call]
+
+    def process_request(self, request: HttpRequest) -> None:
+        with suppress(ValueError):  # a length that is no number, which Django takes for none
+            super().process_request(request)  # type: ignore[no-untyped-call]
 
 
 def refuse_odd_charsets(get_response: GetResponse) -> GetResponse:
@@ -62,6 +87,47 @@ def refuse_large_bodies(get_response: GetResponse) -> GetResponse:
     return middleware
 
 
+class RefusedWhileTheDatabaseFails:
+    """503 and when to try again, instead of a 500, for what a view could not do for want of the database."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self._get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        if not isinstance(exception, DATABASE_FAILS):
+            return None
+        logger.error("the database fails: %s", exception)
+        return problems.not_now(request)
+
+
 def _announced(request: HttpRequest) -> int:
     length = request.META.get("CONTENT_LENGTH") or "0"
     return int(length) if length.isascii() and length.isdigit() and len(length) < 20 else 0
+
+
+ASKED_BY_ADDRESS = (
+    "/healthz",
+    "/health",
+    "/health/",
+    "/readyz",
+    "/health/ready",
+    "/health/ready/",
+    "/metrics",
+)
+
+
+def let_probes_in(get_response: GetResponse) -> GetResponse:
+    """Who probes or scrapes one replica of several knows its address only: it is taken to have asked by our name.
+
+    Nothing that is answered there depends on the name.
+    """
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        if request.path_info in ASKED_BY_ADDRESS:
+            request.META["HTTP_HOST"] = settings.PUBLIC_HOST
+        return get_response(request)
+
+    return middleware

@@ -6,8 +6,8 @@ from typing import Any
 
 import redis
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
-from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.template.loader import get_template
 from django.views import defaults
 from rest_framework import exceptions
 from rest_framework.response import Response
@@ -15,6 +15,7 @@ from rest_framework.views import set_rollback
 
 from accounts.limits import Limited
 from execution.errors import NoBackend
+from submissions.connections import DATABASE_FAILS
 from submissions.receipts import KeyReused
 from submissions.waiting import QueueFull
 
@@ -22,6 +23,7 @@ logger = logging.getLogger(__name__)
 
 CONTENT_TYPE = "application/problem+json"
 SOON = {"Retry-After": "5"}
+NOT_NOW = "Nothing can be taken or shown just now; please try again soon."
 API = ("/api/", "/v1/")
 
 
@@ -38,11 +40,9 @@ def answer(error: Exception, context: dict[str, Any]) -> Response | None:
     if isinstance(error, redis.RedisError):
         detail = "Runs cannot be taken or shown just now; please try again soon."
         return _problem(503, "unavailable", detail, headers=SOON)
-    if isinstance(error, InterfaceError | OperationalError):
-        logger.error("the database does not answer: %s", error)
-        return _problem(
-            503, "unavailable", "Nothing can be taken or shown just now; please try again soon.", headers=SOON
-        )
+    if isinstance(error, DATABASE_FAILS):
+        logger.error("the database fails: %s", error)
+        return _problem(503, "unavailable", NOT_NOW, headers=SOON)
     if isinstance(error, RequestDataTooBig):
         return _problem(413, "too_large", "The request body is too large.")
     if isinstance(error, Http404):
@@ -132,6 +132,17 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     if is_api(request.path_info):
         return document(404, "not_found", "There is nothing at this address.")
     return defaults.page_not_found(request, exception)
+
+
+def not_now(request: HttpRequest) -> HttpResponse:
+    """The database is away, full or read-only."""
+    if is_api(request.path_info):
+        answer = document(503, "unavailable", NOT_NOW)
+    else:
+        answer = HttpResponse(get_template("503.html").render(), status=503)
+    for name, value in SOON.items():
+        answer[name] = value
+    return answer
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

@@ -18,13 +18,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import util
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 from urllib.parse import urlsplit
 
-import environ
 import redis
 import requests
 
+from judgeplatform.configuration import variables_of
 from judgeplatform.supervisor import Service
 
 WEB, WORKERS, ENGINE, REDIS = 3, 2, 1, 0
@@ -55,7 +55,7 @@ def operators_environment(var: Path, dotenv: Path) -> dict[str, str]:
     A variable stays that this process was started with, or that the file `dotenv` names, whatever its value.
     """
     leftovers = told_by_up(var)
-    given = _names_at_the_start() | _names_in(dotenv)
+    given = _names_at_the_start() | variables_of(dotenv).keys()
     return {
         name: value for name, value in os.environ.items() if name in given or leftovers.get(name) != value
     }
@@ -65,15 +65,6 @@ def _names_at_the_start() -> set[str]:
     """What the kernel keeps of a process's first environment; what was set since is not there."""
     entries = Path("/proc/self/environ").read_bytes().split(b"\0")
     return {os.fsdecode(entry.partition(b"=")[0]) for entry in entries}
-
-
-def _names_in(dotenv: Path) -> set[str]:
-    class OfTheFile(environ.Env):
-        ENVIRON: Any = {}
-
-    if dotenv.exists():
-        OfTheFile.read_env(dotenv)
-    return set(OfTheFile.ENVIRON)
 
 
 def clear_up_after_a_killed_one(var: Path) -> None:
@@ -205,7 +196,8 @@ def _is_loopback(host: str) -> bool:
 class Stack:
     """The processes of one `up`. `operators` is the environment that it was started with.
 
-    `trusts_proxy`: the web believes what a proxy in front of it says about who asks.
+    `trusts_proxy`: the web believes what a proxy in front of it says about who asks. `worker_http_port`: where the
+    first worker tells how it is; the second one does so at the next. 0: neither does.
     """
 
     var: Path
@@ -215,6 +207,7 @@ class Stack:
     grace_s: float
     trusts_proxy: bool
     operators: Mapping[str, str]
+    worker_http_port: int = 0
     environment: dict[str, str] = field(init=False)
     started: dict[str, str] = field(init=False)
     run_directory: Path | None = field(init=False, default=None)
@@ -231,6 +224,7 @@ class Stack:
             self.started["JUDGE0_URLS"] = f"http://127.0.0.1:{free_port()}"
             self.started["JUDGE0_AUTH_TOKEN"] = secrets.token_urlsafe(32)
         self.environment = {
+            "LOG_FORMAT": "text",  # its lines are for whoever sits before the terminal
             **self.operators,
             **self.started,
             "HOST": self.host,
@@ -309,18 +303,22 @@ class Stack:
             Service(
                 "worker",
                 self._manage("judge_worker", "--queue", "default", "--concurrency", "4"),
-                self.environment,
+                self._of_worker(0),
                 WORKERS,
                 grace_s,
             ),
             Service(
                 "worker-low",
                 self._manage("judge_worker", "--queue", "low", "--concurrency", "1"),
-                self.environment,
+                self._of_worker(1),
                 WORKERS,
                 grace_s,
             ),
         ]
+
+    def _of_worker(self, nth: int) -> dict[str, str]:
+        port = self.worker_http_port + nth if self.worker_http_port else 0
+        return self.environment | {"WORKER_HTTP_PORT": str(port)}
 
     def web(self) -> Service:
         options = ["-v", "0", "--no-server-name", "-b", self.host, "-p", str(self.port)]

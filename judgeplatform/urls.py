@@ -8,9 +8,19 @@ from accounts.api import TicketList
 from accounts.views import own_name, slowed_down
 from judgeplatform import health
 from judgeplatform.contents import Contents
+from judgeplatform.metrics import metrics
 from judgeplatform.openapi import views as openapi
 from questions import api as questions
-from submissions import api, backend_views, callbacks, consumers, offers, streams, webhook_views
+from submissions import (
+    api,
+    backend_views,
+    callbacks,
+    consumers,
+    offers,
+    overview_views,
+    streams,
+    webhook_views,
+)
 from submissions.dialects.urls import both
 
 api_urlpatterns = [
@@ -48,9 +58,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
         "admin/password_change/",
         admin.site.admin_view(slowed_down(admin.site.password_change, own_name), True),
     ),
+    path("admin/status/", admin.site.admin_view(overview_views.page), name="admin-status"),
     path("admin/backends/", admin.site.admin_view(backend_views.page), name="admin-backends"),
     path("admin/", admin.site.urls),
     path("callbacks/judge0/<uuid:work_id>/<str:signature>/", callbacks.judge0, name="judge0-callback"),
+    path("metrics", metrics, name="metrics"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
     # S4's names for them

@@ -118,7 +118,7 @@ class SubmissionAdmin(ReadOnly, admin.ModelAdmin):
             "Technical",
             {
                 "classes": ("collapse",),
-                "fields": ("id", "reason_code", "attempts", "judged_with", "judged_against"),
+                "fields": ("id", "request_id", "reason_code", "attempts", "judged_with", "judged_against"),
             },
         ),
     )

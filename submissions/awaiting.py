@@ -18,16 +18,15 @@ from uuid import UUID
 
 import redis
 from django.conf import settings
-from django.db import InterfaceError, OperationalError
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from submissions import waiting
-from submissions.connections import in_thread
+from submissions.connections import DATABASE_FAILS, in_thread
 from submissions.following import Gone, Unavailable, follow
 from submissions.models import Submission, SubmissionQuerySet
-from submissions.visitors import Application, Channel, answer_of, gone, until_one_ends
+from submissions.visitors import ANSWERS, Application, Channel, answer_of, gone, until_one_ends
 
 logger = logging.getLogger(__name__)
 
@@ -91,8 +90,8 @@ def _told(awaited: Awaited) -> dict[str, Any] | None:
     try:
         submission = Submission.objects.select_related("question").get(pk=awaited.submission_id)
         return awaited.render(submission)
-    except (Submission.DoesNotExist, InterfaceError, OperationalError, redis.RedisError) as error:
-        logger.error("no more can be told of %s: %s", awaited.submission_id, error)
+    except (Submission.DoesNotExist, *DATABASE_FAILS, redis.RedisError) as error:
+        logger.error("no more can be told of it: %s", error, extra={"submission": awaited.submission_id})
         return None
 
 
@@ -119,11 +118,14 @@ def holding_answers(application: Application) -> Application:
 
         await application({**scope, SLOT: slot}, receive, send_or_hold)
         if held:
+            logger.info("an answer is held back", extra={"submission": slot[0].submission_id})
             count += 1
+            ANSWERS.inc()
             try:
                 await until_one_ends(gone(receive), _send_later(slot[0], held, send))
             finally:
                 count -= 1
+                ANSWERS.dec()
 
     return serve
 
@@ -157,7 +159,7 @@ def _rendered(awaited: Awaited) -> Response | None:
     except Exception as error:
         problem = answer_of(error)
         if problem is None:
-            logger.exception("%s cannot be told", awaited.submission_id)
+            logger.exception("it cannot be told", extra={"submission": awaited.submission_id})
         return problem
     return None if told is None else Response(told, content_type="application/json")
 

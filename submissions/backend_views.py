@@ -35,7 +35,7 @@ class NothingKnown(APIException):
 
 
 class BackendList(ApiView):
-    """In the order in which they are tried."""
+    """In the order of JUDGE0_URLS."""
 
     permission_classes = (IsStaffWhoSeeSubmissions, HasScope)
     required_scopes = {"GET": Scope.ADMIN}

@@ -150,7 +150,7 @@ def _moment(seconds: float) -> datetime:
 
 
 def statuses() -> list[BackendStatus]:
-    """In the order in which they are tried. Raises redis.RedisError: then nothing is known."""
+    """In the order of JUDGE0_URLS. Raises redis.RedisError: then nothing is known."""
     return [_status(server.url) for server in pool().servers]
 
 

@@ -83,7 +83,8 @@ def accepting(act: Callable[[Socket], Awaitable[None]]) -> Any:
     async def serve(connection: dict[str, Any], receive: Channel, send: Channel) -> None:
         socket = Socket(connection, receive, send)
         await socket.accept()
-        await act(socket)
+        with visitors.SOCKETS.track_inprogress():
+            await act(socket)
 
     return serve
 

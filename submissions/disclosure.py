@@ -104,7 +104,11 @@ def _detail(submission: Submission, results: Iterable[CaseResult], data: "_Publi
     told = []
     for result in results:
         shown = case(result, submission)
-        kept = texts.get(result.index) if submission.kind == Submission.Kind.RUN else _stored_texts(result)
+        kept = (
+            texts.get(result.index)
+            if submission.kind == Submission.Kind.RUN
+            else _stored_texts(submission, result)
+        )
         if result.public and kept is not None:
             given = _own_part(result, own) if _is_own(result) else data.of_case(result, submission)
             shown |= {} if given is None else given | _printed(result, kept)
@@ -148,7 +152,10 @@ def _texts(
     return kept.source.decode(), text(kept.compile_output), kept.trial.cases, cases
 
 
-def _stored_texts(result: CaseResult) -> ephemeral.CaseTexts:
+def _stored_texts(submission: Submission, result: CaseResult) -> ephemeral.CaseTexts | None:
+    """None once they were deleted for their age: an output that is not kept is not an empty one."""
+    if submission.texts_purged_at is not None:
+        return None
     return ephemeral.CaseTexts(bytes(result.output), bytes(result.stderr), result.difference_message)
 
 

@@ -2,19 +2,26 @@
 
 run:<id>   hash  source, trial → JSON of Trial, compile_output?, case:<index> → JSON of CaseTexts, attempt (the last
                  to add something)
+runs:expiring   sorted set of ids by the end of their time, so that what has expired can be counted; by the clocks of
+                 who stores and who counts, which may differ: it is a count, not what ends them
 """
 
 import base64
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from prometheus_client import Counter
 
 from execution.types import Checker, CheckerKind, RunPolicy, ScoringMode
 from submissions.connections import redis_client
+
+EXPIRED = Counter("judge_executions_expired_total", "Runs whose code and output have outlived EXECUTION_TTL.")
+EXPIRING = "runs:expiring"
 
 
 @dataclass(frozen=True)
@@ -55,7 +62,15 @@ def store(run_id: UUID, *, source: bytes, trial: Trial) -> None:
     with redis_client().pipeline() as pipe:
         pipe.hset(_key(run_id), mapping=fields)
         pipe.expire(_key(run_id), settings.EXECUTION_TTL_S)
+        pipe.zadd(EXPIRING, {str(run_id): time.time() + settings.EXECUTION_TTL_S})
         pipe.execute()
+
+
+def count_expired() -> int:
+    """Count those that have expired since this was last done, each once for all processes; Redis forgot them itself."""
+    count = redis_client().zremrangebyscore(EXPIRING, "-inf", time.time())
+    EXPIRED.inc(count)
+    return count
 
 
 def load(run_id: UUID) -> RunTexts | None:
@@ -67,7 +82,10 @@ def load(run_id: UUID) -> RunTexts | None:
 
 def forget(run_id: UUID) -> None:
     """Of a run that did not come to be; it would expire by itself."""
-    redis_client().delete(_key(run_id))
+    with redis_client().pipeline() as pipe:
+        pipe.delete(_key(run_id))
+        pipe.zrem(EXPIRING, str(run_id))
+        pipe.execute()
 
 
 def add(run_id: UUID, attempt: int, *, compile_output: bytes, cases: Mapping[int, CaseTexts]) -> None:

@@ -6,6 +6,7 @@ Publishing is a hint and may get lost; what counts is `after`, which every follo
 import asyncio
 import logging
 import threading
+import time
 from collections.abc import Sequence
 from copy import copy
 from decimal import Decimal
@@ -125,18 +126,23 @@ _bus = _Bus()
 
 
 def _publish(submission: Submission, messages: list[dict[str, Any]]) -> None:
-    sending = _send(submission.pk, submission.user_id, messages)
+    sending = _send(submission.pk, submission.user_id, messages, time.time())
     asyncio.run_coroutine_threadsafe(sending, _bus.loop())
 
 
-async def _send(submission_id: UUID, user_id: int, messages: list[dict[str, Any]]) -> None:
+async def _send(
+    submission_id: UUID, user_id: int, messages: list[dict[str, Any]], committed_at: float
+) -> None:
+    """`committed_at` (seconds since 1970) lets followers measure how late they are."""
     told = {group(submission_id): messages}
     if any(message["type"] == "status" for message in messages):
         told[user_group(user_id)] = [{"submission": str(submission_id)}]
     layer = get_channel_layer()
     try:
         for name, news in told.items():
-            await layer.group_send(name, {"type": "submission.events", "group": name, "events": news})
+            told_to_all = {"group": name, "events": news, "committed_at": committed_at}
+            await layer.group_send(name, {"type": "submission.events", **told_to_all})
     except (redis.RedisError, OSError) as error:
         last = messages[-1]["seq"]
-        logger.warning("events of %s up to %s were not published: %s", submission_id, last, error)
+        which = {"submission": submission_id}
+        logger.warning("events up to %s were not published: %s", last, error, extra=which)

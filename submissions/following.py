@@ -13,6 +13,7 @@ Nobody who follows has a thread or a connection. Who may follow what is not deci
 
 import asyncio
 import logging
+import time
 from collections import OrderedDict
 from collections.abc import (
     AsyncGenerator,
@@ -26,13 +27,14 @@ from collections.abc import (
     Sequence,
 )
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, ParamSpec, TypeVar
 from uuid import UUID
 from weakref import WeakKeyDictionary
 
 from channels.layers import get_channel_layer
 from django import db
+from prometheus_client import Histogram
 
 from submissions import events, waiting
 from submissions.connections import in_thread
@@ -44,6 +46,12 @@ ASK_AGAIN_S = 5.0
 JOIN_S = 2.0  # who cannot join by then goes on without, and finds in the database what it does not hear
 AFTER_FAILURE_S = 0.1  # what fails each time shall not keep the event loop busy
 REMEMBERED = 10_000  # of a user's submissions: more than can be unfinished at once
+
+LATENCY = Histogram(
+    "judge_event_latency_seconds",
+    "From the commit of a change until a follower was sent it, by the clocks of two processes.",
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+)
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -61,7 +69,10 @@ class Unavailable(Exception):
 
 @dataclass(frozen=True)
 class News:
+    """`committed_at` (seconds since 1970) is only known of what was heard of as it happened."""
+
     messages: Sequence[Message]
+    committed_at: float | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -87,6 +98,8 @@ async def follow(submission_id: UUID, after: int = 0, *, with_place: bool = Fals
         while True:
             for message in follower.taken(news):
                 yield message
+                if news.committed_at is not None:  # whoever follows has sent it by now
+                    LATENCY.observe(max(0.0, time.time() - news.committed_at))
             if follower.is_over:
                 return
             news = await follower.news()
@@ -287,7 +300,8 @@ class _Hub:
 
     async def _hear(self) -> None:
         message = await self._layer.receive(self._channel)
-        self._tell(message["group"], News(message["events"]))
+        # A worker of the version before tells no time.
+        self._tell(message["group"], News(message["events"], committed_at=message.get("committed_at")))
 
     async def _ask_again(self) -> None:
         await asyncio.sleep(ASK_AGAIN_S)

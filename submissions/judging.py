@@ -17,10 +17,13 @@ from uuid import UUID
 import redis
 from django.conf import settings
 from django.db import close_old_connections, connection, transaction
+from prometheus_client import Counter, Histogram
+from structlog.contextvars import bind_contextvars, bound_contextvars
 
 from accounts.models import User
 from execution.errors import BackendBusy, BackendUnavailable, JudgingError, OwnCapReached
 from execution.judge import judge
+from execution.judge0 import name_of
 from execution.languages import Language
 from execution.types import (
     Case,
@@ -32,6 +35,7 @@ from execution.types import (
     Run,
     RunPolicy,
     Scoring,
+    Step,
     Submitted,
     Verdict,
 )
@@ -52,6 +56,21 @@ OUR_FAULT = {
     "limits_unavailable": "No server judges it under the limits of this question. This is not your fault.",
     "language_unavailable": "No server can judge this language at present. This is not your fault.",
 }
+
+JUDGINGS = Counter(
+    "judge_judgings_total",
+    "Submissions that were judged to a verdict; the backend is the one that ran the last case.",
+    ["kind", "verdict", "language", "backend"],
+)
+ATTEMPT_SECONDS = Histogram(
+    "judge_attempt_seconds",
+    "How long attempts took from claim to end, by the status in which they left the submission.",
+    ["kind", "status"],
+    buckets=(0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 600),
+)
+# As in `lifecycle`: a series that begins with a burst shows no increase.
+for _kind, _status in itertools.product(Submission.Kind.values, Submission.Status.values):
+    ATTEMPT_SECONDS.labels(_kind, _status)
 
 
 def submit(
@@ -107,7 +126,7 @@ def enqueue(submission: Submission) -> None:
     try:
         ring(submission)
     except redis.RedisError as error:
-        logger.warning("submission %s waits for the sweeper: %s", submission.pk, error)
+        logger.warning("it waits for the sweeper: %s", error, extra={"submission": submission.pk})
 
 
 def ring(submission: Submission) -> None:
@@ -136,8 +155,12 @@ def judge_submission(submission_id: str) -> None:
         .filter(pk=submission_id, status=Submission.Status.QUEUED)
         .first()
     )
-    if submission is None:
-        return
+    if submission is not None:
+        with bound_contextvars(submission=submission_id, request_id=submission.request_id, backend=None):
+            _judge_queued(submission)
+
+
+def _judge_queued(submission: Submission) -> None:
     if submission.kind != Submission.Kind.RUN and not pool().has_place_for(submission.language):
         lifecycle.wait_for_backend(submission)
         return
@@ -153,34 +176,41 @@ def judge_submission(submission_id: str) -> None:
         with held(claim) as lease, _noted(claim, submission, work):
             if work is None:
                 words = "The program is no longer kept. Please run it again."
-                lifecycle.fail(claim, code="expired", message=words)
+                lifecycle.fail(claim, code=lifecycle.EXPIRED, message=words)
             elif not work.cases:
-                lifecycle.fail(claim, code="no_testcases", message="The question has no testcases yet.")
+                words = "The question has no testcases yet."
+                lifecycle.fail(claim, code=lifecycle.NO_TESTCASES, message=words)
             else:
                 _judge(lease, work)
     except lifecycle.Fenced:
-        logger.info("submission %s is judged by somebody else", submission.pk)
+        logger.info("it is judged by somebody else")
 
 
 @contextmanager
 def _noted(claim: lifecycle.Claim, submission: Submission, work: "Work | None") -> Iterator[None]:
     """A record when an attempt begins, and one when it is over: what it is and how large, never a text."""
-    which = f"{claim.kind} {claim.submission_id} attempt={claim.attempt}"
-    logger.info(
-        "execution.started %s language=%s source_bytes=%d cases=%d input_bytes=%d",
-        which,
-        submission.language,
-        submission.source_bytes,
-        len(work.cases) if work else 0,
-        work.input_bytes if work else 0,
-    )
+    sizes = {"cases": len(work.cases) if work else 0, "stdin_bytes": work.input_bytes if work else 0}
+    which = {
+        "kind": claim.kind,
+        "attempt": claim.attempt,
+        "language": submission.language,
+        "source_bytes": submission.source_bytes,
+    }
+    logger.info("execution.started", extra=which | sizes)
     started = time.monotonic()
     try:
         yield
     finally:
         row = claim.row
-        told = (row.status, row.verdict or row.reason or "-", row.cases_judged, time.monotonic() - started)
-        logger.info("execution.finished %s status=%s outcome=%s cases=%d seconds=%.3f", which, *told)
+        ATTEMPT_SECONDS.labels(claim.kind, row.status).observe(time.monotonic() - started)
+        found = {
+            "status": row.status,
+            "verdict": row.verdict or "",
+            "reason": row.reason,
+            "cases_judged": row.cases_judged,
+            "seconds": round(time.monotonic() - started, 3),
+        }
+        logger.info("execution.finished", extra=which | sizes | found)
 
 
 def _prepare_or_count(submission: Submission) -> "Work | None":
@@ -303,17 +333,20 @@ def _judge(lease: Lease, work: Work) -> None:
         ):
             lease.beat()
             lifecycle.record(claim, cases, steps)
+            if backend := _last_backend(steps):
+                bind_contextvars(backend=backend)
             if isinstance(steps[-1], Finished):
+                _count(claim, work, steps, steps[-1])
                 waiting.note_service(claim.lane, time.monotonic() - started)
     except Blob.DoesNotExist:
         # The author has replaced a case meanwhile: judge again, by the cases as they are now.
-        logger.info("submission %s: its question's testcases have changed", claim.submission_id)
+        logger.info("the question's testcases have changed")
         lifecycle.give_back(claim)
         enqueue(Submission.objects.get(pk=claim.submission_id))
     except _OutOfTime:
         lifecycle.fail(claim, code=lifecycle.TIMEOUT, message=lifecycle.took_too_long())
     except (BackendUnavailable, BackendBusy) as error:
-        logger.warning("submission %s: %s", claim.submission_id, error)
+        logger.warning("it cannot be judged now: %s", error)
         if claim.kind == Submission.Kind.RUN:
             lifecycle.fail(claim, code=error.code, message=waiting.NOT_NOW)
         elif isinstance(error, OwnCapReached):
@@ -322,8 +355,19 @@ def _judge(lease: Lease, work: Work) -> None:
             lifecycle.await_backend(claim)
     except JudgingError as error:
         # Its words name servers, which are the operator's business.
-        logger.error("submission %s cannot be judged: %s: %s", claim.submission_id, error.code, error)
+        logger.error("it cannot be judged: %s: %s", error.code, error)
         lifecycle.fail(claim, code=error.code, message=OUR_FAULT.get(error.code, OUR_FAULT["judging_error"]))
+
+
+def _count(claim: lifecycle.Claim, work: Work, steps: Sequence[Step], end: Finished) -> None:
+    backend = name_of(_last_backend(steps))
+    JUDGINGS.labels(claim.kind, end.verdict.value, work.program.language, backend).inc()
+
+
+def _last_backend(steps: Sequence[Step]) -> str:
+    """The one that ran the last case of these; empty where none was run."""
+    backends = (step.backend for step in reversed(steps) if isinstance(step, Judged) and step.backend)
+    return next(backends, "")
 
 
 def stored_steps(claim: lifecycle.Claim) -> list[Submitted | Judged]:

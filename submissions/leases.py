@@ -14,12 +14,15 @@ from contextlib import contextmanager
 
 from django import db
 from django.conf import settings
+from prometheus_client import Gauge
 
 from submissions import lifecycle
 
 logger = logging.getLogger(__name__)
 
 RENEW_EVERY_S = 5.0
+
+IN_FLIGHT = Gauge("judge_inflight", "Submissions that are being judged here.", multiprocess_mode="livesum")
 
 
 class Lease:
@@ -43,9 +46,9 @@ class Lease:
         if self._quiet_s > settings.JUDGE_WATCHDOG_S and not self.is_hung:
             self.is_hung = True
             logger.critical(
-                "submission %s hangs: nothing has happened for %.0f s",
-                self.claim.submission_id,
+                "a judging hangs: nothing has happened for %.0f s",
                 self._quiet_s,
+                extra={"submission": self.claim.submission_id},
             )
 
 
@@ -67,7 +70,8 @@ def held(claim: lifecycle.Claim) -> Iterator[Lease]:
         _leases.add(lease)
         _ensure_thread()
     try:
-        yield lease
+        with IN_FLIGHT.track_inprogress():
+            yield lease
     except lifecycle.Fenced:
         raise
     except BaseException:
@@ -89,7 +93,7 @@ def let_go(claim: lifecycle.Claim) -> None:
         db.connection.close_if_unusable_or_obsolete()
         lifecycle.let_go(claim)
     except db.Error as error:
-        logger.warning("submission %s cannot be let go now: %s", claim.submission_id, error)
+        logger.warning("it cannot be let go now: %s", error, extra={"submission": claim.submission_id})
         with _lock:
             _given_up.add(claim)
             _ensure_thread()
@@ -169,4 +173,4 @@ def _renew(leases: list[Lease]) -> None:
     for lease in leases:
         if lease.claim in lost and lease in _held_now():
             lease.is_lost = True
-            logger.info("submission %s is no longer judged here", lease.claim.submission_id)
+            logger.info("it is no longer judged here", extra={"submission": lease.claim.submission_id})

@@ -16,6 +16,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
+from itertools import product
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -23,14 +24,16 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import DurationField, ExpressionWrapper, F, Q
 from django.db.models.functions import Coalesce, Now
+from prometheus_client import Counter, Histogram
+from structlog.contextvars import get_contextvars
 
 from accounts import limits
 from accounts.models import User
-from execution import scoring
+from execution import errors, scoring
 from execution.types import Case, Finished, Judged, Step, Submitted, Verdict
 from questions.models import Question, StoredCase
 from submissions import disclosure, ephemeral, events
-from submissions.models import CaseResult, Event, Placement, Submission, SubmissionQuerySet
+from submissions.models import CaseResult, Placement, Submission, SubmissionQuerySet
 
 PATIENCE = timedelta(
     seconds=10
@@ -42,6 +45,11 @@ LET_GO_PAUSE = timedelta(seconds=5)  # for each interruption before
 FORGOTTEN = "forgotten"  # role of a placement that is not gone on with, only deleted at its backend
 CANCELLED = "cancelled"  # the one code of an error that is nobody's fault
 TIMEOUT = "timeout"
+EXPIRED = "expired"
+NO_TESTCASES = "no_testcases"
+INTERRUPTED = "interrupted"
+CODES = (CANCELLED, TIMEOUT, EXPIRED, NO_TESTCASES, INTERRUPTED, *errors.CODES)
+"""Of all errors in which submissions end."""
 LIMITED: dict[str, str] = {Submission.Kind.GRADED: "submit", Submission.Kind.RUN: "run"}
 """The limit that each kind counts for."""
 NOTHING_FOUND: dict[str, Any] = {
@@ -71,11 +79,28 @@ TOLD = (
     "time_ms",
     "memory_kib",
     "created_at",
+    "started_at",
     "finished_at",
 )
 """What is read again after a change: what events tell, and what its callers need."""
 
 Status = Submission.Status
+
+TAKEN = Counter("judge_submissions_total", "Submissions that were taken.", ["kind", "language"])
+WAITED = Histogram(
+    "judge_queue_wait_seconds",
+    "How long submissions waited until they were claimed for the first time.",
+    ["queue"],
+    buckets=(0.01, 0.05, 0.1, 0.5, 1, 2, 5, 10, 30, 60, 300, 1800),
+)
+ERRORS = Counter(
+    "judge_errors_total",
+    "Submissions that ended in an error, by its code; cancelled is nobody's fault.",
+    ["kind", "code"],
+)
+# A series that begins with a burst shows no increase.
+for _kind, _code in product(Submission.Kind.values, CODES):
+    ERRORS.labels(_kind, _code)
 
 
 class Fenced(Exception):
@@ -120,11 +145,13 @@ def create(
             source=source,
             source_bytes=source_bytes,
             metadata=metadata,
+            request_id=get_contextvars().get("request_id", ""),
             overdue_at=Now() + PATIENCE,
         )
         submission.save(force_insert=True)
         submission.overdue_at = None  # the database's; nobody who creates one asks for it
         events.record_status(submission)
+        transaction.on_commit(lambda: TAKEN.labels(kind, language).inc())
     return submission
 
 
@@ -154,6 +181,8 @@ def claim(submission: Submission, *, revision: str, cases_total: int) -> Claim |
         if is_outdated:
             CaseResult.objects.filter(submission=submission).delete()
             Placement.objects.filter(submission=submission).update(role=FORGOTTEN)
+    if claimed.attempt == 1 and claimed.started_at:
+        WAITED.labels(claimed.lane).observe((claimed.started_at - claimed.created_at).total_seconds())
     claimed.question = submission.question
     return Claim(
         claimed.pk, claimed.attempt, claimed.kind, claimed.lane, submission.interruptions, row=claimed
@@ -327,7 +356,7 @@ def give_back_overdue(submission: Submission) -> Submission | None:
     lost = Submission.objects.filter(status=Status.RUNNING, attempt=submission.attempt, overdue_at__lte=Now())
     if submission.interruptions >= MAX_INTERRUPTIONS:
         words = "Judging was interrupted too often. This is our fault; please submit again."
-        return _error(submission.pk, lost, "interrupted", words)
+        return _error(submission.pk, lost, INTERRUPTED, words)
     return _change(
         submission.pk,
         lost,
@@ -376,7 +405,7 @@ def _give_up(pk: UUID, rows: SubmissionQuerySet) -> Submission | None:
     return _error(
         pk,
         _too_long(rows),
-        "judge_unavailable",
+        errors.NoBackend.code,
         "No server could judge it in time. This is our fault; please submit again.",
     )
 
@@ -401,6 +430,8 @@ def _error(pk: UUID, rows: SubmissionQuerySet, code: str, message: str) -> Submi
         )
         if ended is not None and code != CANCELLED:
             _refund(ended)
+    if ended is not None:
+        ERRORS.labels(ended.kind, code).inc()
     return ended
 
 
@@ -519,10 +550,3 @@ def _texts(step: Judged) -> ephemeral.CaseTexts:
         stderr=step.run.stderr[: disclosure.TEXT_CAP],
         difference_message=disclosure.text(step.difference.message.encode()) if step.difference else "",
     )
-
-
-def expire_events(older_than: timedelta) -> int:
-    """Delete the events of submissions that ended long enough ago; followers then get a snapshot."""
-    long_ago = Now() - older_than
-    # The first condition is the index's: events are never older than the end of their submission.
-    return Event.objects.filter(created_at__lt=long_ago, submission__finished_at__lt=long_ago).delete()[0]

@@ -171,9 +171,20 @@ class Submission(models.Model):
     applied_at = models.DateTimeField(null=True, help_text="When a rejudge was applied.")
 
     metadata = models.JSONField(null=True, blank=True, help_text="What the client sent with it, for itself.")
+    request_id = models.CharField(
+        max_length=64,
+        blank=True,
+        default="",
+        db_default="",  # so that a web of the release before may still write while a new one starts
+        help_text="Of the request that it came by; logs are searched for it.",
+    )
     created_at = models.DateTimeField(db_default=Now())
     started_at = models.DateTimeField(null=True, help_text="First claim; empty before.")
     finished_at = models.DateTimeField(null=True, help_text="Empty until final.")
+
+    texts_purged_at = models.DateTimeField(
+        null=True, help_text="When outputs were deleted for their age; empty while they are kept."
+    )
 
     has_expired: bool  # of rows that were asked for `with_expiry`
 
@@ -196,6 +207,13 @@ class Submission(models.Model):
                 fields=["kind", "created_at"],
                 name="submission_waiting",
                 condition=Q(status="queued"),
+            ),
+            # retention: runs by their age, and whose outputs are to go
+            models.Index(fields=["created_at"], name="submission_run_age", condition=Q(kind="run")),
+            models.Index(
+                fields=["finished_at"],
+                name="submission_texts_age",
+                condition=Q(finished_at__isnull=False, texts_purged_at__isnull=True) & ~Q(kind="run"),
             ),
         ]
         constraints = [

@@ -14,7 +14,6 @@ from datetime import timedelta
 from typing import Any
 
 import redis
-from django.db.models.functions import Now
 from redis.exceptions import LockError
 from rest_framework.exceptions import ValidationError
 from rest_framework.renderers import JSONRenderer
@@ -111,8 +110,3 @@ def keep(user: User, request: Request, submission: Submission, answer: dict[str,
         answer=kept,
     )
     return kept
-
-
-def expire() -> int:
-    """Forget the keys that are old enough."""
-    return Receipt.objects.filter(created_at__lt=Now() - KEPT_FOR).delete()[0]

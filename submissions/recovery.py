@@ -12,22 +12,30 @@ whose `overdue_at` has passed.
 
 import logging
 from collections.abc import Callable
-from datetime import timedelta
 
 import redis
 from django import db
-from django.conf import settings
 from django.db import transaction
+from prometheus_client import Counter
 
-from submissions import judging, lifecycle
-from submissions.connections import pool, queue
+from submissions import judging, lifecycle, repairs
+from submissions.connections import DATABASE_FAILS, pool, queue
 from submissions.models import Submission
 
 logger = logging.getLogger(__name__)
 
 SWEEP_EVERY_S = 2.0
-EXPIRE_EVERY_S = 60.0
 BATCH = 500
+
+REPAIRS = Counter(
+    "judge_sweeper_repairs_total",
+    "What the sweeper did: took submissions from workers that were lost, rang for ones that stood in no queue, ended "
+    "runs that were late or submissions that found no backend for long.",
+    ["repair"],
+)
+TAKEN_BACK, RUNG, ENDED_LATE, ENDED_WITHOUT_BACKEND = map(
+    REPAIRS.labels, ("taken_back", "rung", "ended_late", "ended_without_backend")
+)
 
 
 def sweep() -> int:
@@ -43,11 +51,19 @@ def sweep() -> int:
     asleep = _without_backend(queued)
     awake = set(queued).difference(asleep)
     ended = _each(lifecycle.give_up_run, late)
-    ended += _each(lifecycle.give_up_waiting, lifecycle.without_backend_for_long(asleep))
+    given_up = _each(lifecycle.give_up_waiting, lifecycle.without_backend_for_long(asleep))
     lifecycle.postpone(asleep, lifecycle.BACKEND_PATIENCE)
     returned = [one for one in lost if one.status == Submission.Status.QUEUED]
     rung = _ring_for([*returned, *(one for one in queued if one in awake)])
-    return len(lost) + len(ended) + len(set(rung) - set(returned))
+    woken = set(rung) - set(returned)
+    TAKEN_BACK.inc(len(lost))
+    RUNG.inc(len(woken))
+    ENDED_LATE.inc(len(ended))
+    ENDED_WITHOUT_BACKEND.inc(len(given_up))
+    repairs.note(
+        taken_back=len(lost), rung=len(woken), ended_late=len(ended), ended_without_backend=len(given_up)
+    )
+    return len(lost) + len(ended) + len(given_up) + len(woken)
 
 
 def _each(
@@ -58,10 +74,10 @@ def _each(
     for submission in submissions:
         try:
             repaired.append(repair(submission))
-        except (db.InterfaceError, db.OperationalError):
+        except DATABASE_FAILS:
             raise  # that is the database, not the row
         except db.Error as error:
-            logger.error("submission %s cannot be repaired: %s", submission.pk, error)
+            logger.error("it cannot be repaired: %s", error, extra={"submission": submission.pk})
     return [one for one in repaired if one is not None]
 
 
@@ -85,7 +101,8 @@ def _without_backend(queued: list[Submission]) -> list[Submission]:
 def _given_back(submission: Submission) -> Submission | None:
     returned = lifecycle.give_back_overdue(submission)
     if returned is not None:
-        logger.warning("submission %s had lost its worker (now %s)", returned.pk, returned.status)
+        which = {"submission": submission.pk, "request_id": submission.request_id, "status": returned.status}
+        logger.warning("it had lost its worker", extra=which)
     return returned
 
 
@@ -106,8 +123,3 @@ def _ring_for(submissions: list[Submission]) -> list[Submission]:
         logger.warning("nobody can be told of waiting submissions: %s", error)
         return []
     return missing
-
-
-def expire_events() -> None:
-    """Delete events that nobody follows any more."""
-    lifecycle.expire_events(timedelta(seconds=settings.EVENT_TTL_S))

@@ -87,6 +87,7 @@ class Chosen:
     note: str
     explanation: str
     has_texts: bool
+    is_forgotten: bool
     input: lines.Text | None
     answer: lines.Text | None
     output: lines.Text | None
@@ -350,6 +351,7 @@ def _chosen(submission: Submission, shown: dict[str, Any], case: dict[str, Any])
         note=case.get("note", ""),
         explanation=_explanation(submission, case),
         has_texts=has_texts,
+        is_forgotten=shown["source"] is None or (case["public"] and submission.texts_purged_at is not None),
         input=lines.plain(case["input"]) if has_texts else None,
         answer=_shown(answer, output, checker, compared=compared),
         output=_shown(output, answer or "", checker, compared=compared) if has_texts else None,

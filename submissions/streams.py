@@ -74,7 +74,8 @@ async def _serve(
     else:
         await _start(connection, send, HTTPStatus.OK, CONTENT_TYPE)
         telling = _tell_all(send, submission_id, after, words)
-        await visitors.until_one_ends(visitors.gone(receive), telling, _ping(send))
+        with visitors.STREAMS.track_inprogress():
+            await visitors.until_one_ends(visitors.gone(receive), telling, _ping(send))
     await send({"type": "http.response.body"})
 
 

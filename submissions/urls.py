@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from submissions import views
+from submissions import takeout_views, views
 
 urlpatterns = [
     path("questions/", views.question_list, name="questions"),
@@ -12,4 +12,5 @@ urlpatterns = [
     path("submissions/", views.submission_list, name="submissions"),
     path("submissions/<uuid:pk>/", views.submission_page, name="submission"),
     path("submissions/<uuid:pk>/cancel/", views.cancel, name="submission-cancel"),
+    path("account/export/", takeout_views.export, name="account-export"),
 ]

@@ -18,7 +18,6 @@ from django.contrib.auth.models import AnonymousUser
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import BadRequest
 from django.core.paginator import Paginator
-from django.db import InterfaceError, OperationalError
 from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
@@ -38,6 +37,7 @@ from questions.models import Blob, Question
 from questions.search import QuestionSearch
 from submissions import disclosure, ephemeral, intake, judging, lifecycle, report, waiting
 from submissions.backends import offered_nowhere
+from submissions.connections import DATABASE_FAILS
 from submissions.models import Submission
 from submissions.serializers import RunSerializer, SubmitSerializer, TooLarge, run_of
 
@@ -166,7 +166,7 @@ def _take(serializer: RunSerializer | SubmitSerializer) -> Submission | Refusal:
         return Refusal(503, {"": [str(full)]}, full.retry_after_s)
     except NoBackend as error:
         return Refusal(502, {"": [str(error)]}, TRY_AGAIN_S)
-    except (redis.RedisError, InterfaceError, OperationalError) as error:
+    except (redis.RedisError, *DATABASE_FAILS) as error:
         logger.error("a program cannot be taken: %s", error)
         return Refusal(503, {"": ["It cannot be taken just now; please try again soon."]}, TRY_AGAIN_S)
 

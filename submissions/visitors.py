@@ -11,6 +11,7 @@ from urllib.parse import parse_qs
 from uuid import UUID
 
 from django import db
+from prometheus_client import Gauge
 from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.settings import api_settings
@@ -22,11 +23,22 @@ from accounts.scopes import Scope
 from accounts.throttles import count_stranger, site_of
 from submissions.models import Submission
 
+OPEN = Gauge(
+    "judge_connections_open",
+    "Connections that this process keeps open: websockets, streams, answers that wait for an end.",
+    ["kind"],
+    multiprocess_mode="livesum",
+)
+SOCKETS, STREAMS, ANSWERS = map(OPEN.labels, ("websocket", "stream", "answer"))
+
 TRY_AGAIN = 4503
 LIMITED = 4429
 UNAUTHENTICATED = 4401
 FORBIDDEN = 4403
 NOT_FOUND = 4404
+
+FOR_THE_LOG = "judgeplatform.log"
+"""In the ASGI scope: a dict of what whoever serves has found out about the client, such as `user_id`."""
 
 Connection = Mapping[str, Any]
 """An ASGI scope; the word `scope` is taken."""
@@ -68,6 +80,7 @@ def identify(connection: Connection) -> Credential:
     if not credential.has(Scope.READ):
         missing = exceptions.PermissionDenied(f"The scope {Scope.READ!s} is needed.", code="missing_scope")
         raise Refused(FORBIDDEN, missing)
+    connection.get(FOR_THE_LOG, {})["user_id"] = credential.user.pk
     return credential
 
 

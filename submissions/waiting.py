@@ -25,12 +25,11 @@ from weakref import WeakKeyDictionary
 
 import redis
 from django.conf import settings
-from django.db import InterfaceError, OperationalError
 from django.db.models import Count, Q
 
 from execution.errors import NoBackend
 from execution.shared import Shared
-from submissions.connections import pool, rest_connection
+from submissions.connections import DATABASE_FAILS, pool, redis_client, rest_connection
 from submissions.models import Submission, SubmissionQuerySet
 
 logger = logging.getLogger(__name__)
@@ -176,8 +175,21 @@ def _measured(client: redis.Redis, lane: str) -> _Pace:
         pipe.zrange(_slots(lane), 0, -1, withscores=True)
         pipe.lrange(_seconds(lane), 0, -1)
         (now, _), announced, measured = cast(Any, pipe.execute())
-    slots = sum(int(member.split()[-1]) for member, until in announced if until > now)
+    slots = sum(_there(announced, now).values())
     return _Pace(slots, statistics.median(float(seconds) for seconds in measured) if measured else None)
+
+
+def _there(announced: Sequence[tuple[bytes, float]], now: float) -> dict[str, int]:
+    """Slots by worker, of those whose announcement still counts."""
+    found = (member.decode().rsplit(maxsplit=1) for member, until in announced if until > now)
+    return {worker: int(slots) for worker, slots in found}
+
+
+def crew(lane: str) -> dict[str, int]:
+    """The lane's workers that are there: by name, how many submissions each judges at once. Raises redis.RedisError."""
+    client = redis_client()
+    now, _ = client.time()
+    return _there(cast(Any, client.zrange(_slots(lane), 0, -1, withscores=True)), now)
 
 
 def announce(worker: str, lane: str, slots: int) -> None:
@@ -240,7 +252,7 @@ def await_row(rows: SubmissionQuerySet, seconds: float) -> Submission | None:
         return None
     try:
         return _await_row(rows, seconds)
-    except (InterfaceError, OperationalError) as error:
+    except DATABASE_FAILS as error:
         logger.error("it is not waited for: %s", error)
         return None
     finally:

@@ -25,6 +25,7 @@ from datetime import timedelta
 from typing import TypeVar
 from uuid import UUID
 
+import prometheus_client
 import urllib3
 from django import db
 from django.db.models import QuerySet
@@ -63,6 +64,11 @@ MOST_AT_ONCE = 16  # in one process
 MOST_FOR_A_USER = 8
 MOST_TO_A_RECEIVER = 4
 USER_AGENT = "judge-platform-webhooks/1"
+
+TRIES = prometheus_client.Counter(
+    "judge_webhook_tries_total", "Calls of webhooks' receivers, by what came of them.", ["outcome"]
+)
+DELIVERED, TO_BE_TRIED_AGAIN, GIVEN_UP = map(TRIES.labels, ("delivered", "failed", "given_up"))
 
 Who = TypeVar("Who", int, str)
 
@@ -189,6 +195,7 @@ def _deliver(one: Try) -> None:
 
 def _note(one: Try, outcome: "Outcome") -> None:
     mine = Webhook.objects.filter(pk=one.pk, attempts=one.number, delivered_at=None)
+    _count(one, outcome)
     if outcome.is_delivered:
         mine.update(delivered_at=Now(), next_try_at=None, last_status=outcome.status, last_error="")
     else:
@@ -196,15 +203,23 @@ def _note(one: Try, outcome: "Outcome") -> None:
         mine.update(next_try_at=again, last_status=outcome.status, last_error=outcome.error)
 
 
+def _count(one: Try, outcome: "Outcome") -> None:
+    if outcome.is_delivered:
+        DELIVERED.inc()
+    else:
+        (TO_BE_TRIED_AGAIN if one.number < MOST_TRIES else GIVEN_UP).inc()
+
+
 def _log(one: Try, outcome: "Outcome", submission_id: UUID, size: int) -> None:
     """The URL's path and query, and what was sent, are nobody's business."""
     told = f"the end of {submission_id} ({size} bytes) to {one.origin}, try {one.number}"
+    which = {"submission": submission_id}
     if outcome.is_delivered:
-        logger.info("told %s: %s", told, outcome.status)
+        logger.info("told %s: %s", told, outcome.status, extra=which)
     elif one.number < MOST_TRIES:
-        logger.info("not told %s: %s", told, outcome.error)
+        logger.info("not told %s: %s", told, outcome.error, extra=which)
     else:
-        logger.warning("given up telling %s: %s", told, outcome.error)
+        logger.warning("given up telling %s: %s", told, outcome.error, extra=which)
 
 
 def _log_fault(one: Try, error: Exception) -> None:

@@ -31,7 +31,19 @@ from rq.timeouts import BaseDeathPenalty
 from rq.utils import now, utcformat
 from rq.worker.base import BaseWorker, WorkerStatus
 
-from submissions import backends, judging, leases, leftovers, lifecycle, receipts, recovery, waiting, webhooks
+from submissions import (
+    backends,
+    ephemeral,
+    erasure,
+    judging,
+    leases,
+    leftovers,
+    lifecycle,
+    recovery,
+    retention,
+    waiting,
+    webhooks,
+)
 from submissions.connections import rest_connection
 from submissions.models import Submission
 from submissions.rounds import Round, Rounds
@@ -47,6 +59,8 @@ EXECUTION_TTL_S = 60  # RQ's registry counts a job as running for so long after 
 WORKER_TTL_S = 30  # RQ adds 60: then a worker that died is no longer listed
 MAINTENANCE_EVERY_S = 60
 ANNOUNCE_EVERY_S = 5.0
+EXPIRE_EVERY_S = 60.0
+STANDSTILL_S = 60.0  # RQ's maintenance, and each step while Redis hangs, take less
 
 
 def make_worker(queue_name: str, concurrency: int) -> "ThreadedWorker":
@@ -75,9 +89,12 @@ def housekeeping(worker: "ThreadedWorker") -> list[threading.Thread]:
         Rounds("webhooks", Round("webhooks", webhooks.Deliveries().look, webhooks.LOOK_EVERY_S)),
         Rounds(
             "expiry",
-            Round("expire_events", recovery.expire_events, recovery.EXPIRE_EVERY_S),
-            Round("expire_receipts", receipts.expire, recovery.EXPIRE_EVERY_S),
+            Round("expire_events", lambda: retention.purge_only("events"), EXPIRE_EVERY_S),
+            Round("expire_receipts", lambda: retention.purge_only("receipts"), EXPIRE_EVERY_S),
+            Round("retention", retention.purge_in_turn, EXPIRE_EVERY_S),
+            Round("count_expired", ephemeral.count_expired, EXPIRE_EVERY_S),
         ),
+        Rounds("erasure", Round("erasure", erasure.go_on_in_turn, erasure.LOOK_EVERY_S)),
         *backends.probers(),
     ]
 
@@ -106,6 +123,8 @@ class ThreadedWorker(BaseWorker):
         self._away_until = 0.0
         self._is_over = False
         self._has_failed = False
+        self._has_begun = False
+        self._turned_at = time.monotonic()
         super().__init__(queues, **kwargs)
 
     # RQ keeps the execution in hand on the worker; here every thread has one.
@@ -131,6 +150,7 @@ class ThreadedWorker(BaseWorker):
     def bootstrap(self, *args: Any, **kwargs: Any) -> None:
         super().bootstrap(*args, **kwargs)
         self._install_signal_handlers()  # RQ does so a little later; whoever reads that it judges may stop it
+        self._has_begun = True
         logger.info("judging from queue %s, %d at a time", self.queues[0].name, self._concurrency)
 
     def judge(self, *, burst: bool = False) -> int:
@@ -146,6 +166,18 @@ class ThreadedWorker(BaseWorker):
         self._await_the_rest(None if burst and not self._stop_requested else self._grace_s)
         self._give_back_the_rest()
         return int(self._has_failed)
+
+    @property
+    def phase(self) -> str:
+        """starting, judging or stopping: it takes something new while it is judging only."""
+        if self._stop_requested:
+            return "stopping"
+        return "judging" if self._has_begun else "starting"
+
+    @property
+    def is_turning(self) -> bool:
+        """Its loop goes on, and no judging hangs."""
+        return time.monotonic() - self._turned_at < STANDSTILL_S and not leases.is_stuck()
 
     # --- Stopping --------------------------------------------------------------------------------------------
 
@@ -177,6 +209,7 @@ class ThreadedWorker(BaseWorker):
         while len(self._in_hand) > len(leases.hung()):
             if grace_s is not None and time.monotonic() - started > min(grace_s, self._grace_s):
                 return
+            self._turned_at = time.monotonic()
             self._try(self._keep_executions)
             time.sleep(0.05)
 
@@ -193,7 +226,7 @@ class ThreadedWorker(BaseWorker):
             for claim in leases.in_flight():
                 with suppress(lifecycle.Fenced):
                     lifecycle.give_back(claim)
-                    logger.info("submission %s was given back", claim.submission_id)
+                    logger.info("it was given back", extra={"submission": claim.submission_id})
             self._try(self._forget_executions)
             self._ring_for(jobs)
         except db.Error as error:
@@ -311,7 +344,9 @@ class ThreadedWorker(BaseWorker):
         return True
 
     def heartbeat(self, timeout: int | None = None, pipeline: Any = None) -> None:
-        """RQ's loop wants three for each job; one a second does."""
+        """RQ's loop wants three for each job; one a second does. (Threads that judge come by, too.)"""
+        if threading.current_thread() is threading.main_thread():
+            self._turned_at = time.monotonic()
         if pipeline is None and self._is_due("life", LIFE_EVERY_S):
             self._try(self._show_life)
             self._try(self._keep_executions)
@@ -320,6 +355,7 @@ class ThreadedWorker(BaseWorker):
         self.last_heartbeat = now()
         state = WorkerStatus.BUSY if self._in_hand else WorkerStatus.IDLE
         life: dict[Any, Any] = {"last_heartbeat": utcformat(self.last_heartbeat), "state": state.value}
+        life |= {"judging": len(self._in_hand)}  # RQ knows only whether it is busy
         with self.connection.pipeline() as pipe:
             pipe.hset(self.key, mapping=life)
             pipe.expire(self.key, self.worker_ttl + 60)

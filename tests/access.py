@@ -234,6 +234,10 @@ def of_machine(caller: Caller) -> bool:
     return caller.user == "machine" or caller.sees_everybodys
 
 
+def staff(caller: Caller) -> bool:
+    return caller.user in ("idle", "author", "administrator")
+
+
 def everybody(caller: Caller) -> bool:
     return True
 
@@ -413,6 +417,7 @@ LINES: dict[str, list[Line]] = {
     "/health/ready": [get(anybody, "?role=web")],
     # Probes, and backends that call back.
     "/healthz": [get(anybody)],
+    "/metrics": [get(page(staff))],
     "/readyz": [get(anybody, "?role=web")],
     "/callbacks/judge0/<work_id>/<signature>": [
         Line(
@@ -461,6 +466,7 @@ LINES: dict[str, list[Line]] = {
         get(signed_in(), pk=lambda world: world.key.pk),
         form(signed_in(mine), pk=lambda world: world.key.pk),
     ],
+    "/account/export": [get(signed_in()), form(signed_in())],
     "/account/webhook-secret": [get(signed_in()), form(signed_in()), form(signed_in(), {"renew": "1"})],
 }
 """All but those of the admin."""
@@ -503,6 +509,7 @@ OF_STAFF = OF_EVERYBODY | {
 OF_AUTHORS = OF_STAFF | {
     "/admin/<app_label>",
     "/admin/backends",
+    "/admin/status",
     "/admin/submissions/submission",
     "/admin/submissions/submission/<object_id>/change",
     "/admin/submissions/submission/<object_id>/history",

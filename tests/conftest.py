@@ -2,10 +2,12 @@
 
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from django.conf import settings
 
 from accounts import tokens
 from judgeplatform.stack import free_port
+from submissions import cluster, dependencies
 from submissions.connections import pool, redis_client
 from submissions.worker import make_worker
 from tests import environment
@@ -24,6 +27,7 @@ from tests.issuer import Issuer
 from tests.platform.running import RunningPlatform, leashed
 
 ROOT = Path(__file__).resolve().parent.parent
+METRICS_TOKEN = "a token for tests"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -38,6 +42,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _clean_redis() -> Iterator[None]:
     redis_client().flushall()
     pool.cache_clear()
+    dependencies.forget()
+    cluster.forget()
     yield
     pool.cache_clear()
 
@@ -100,6 +106,7 @@ def backends(settings) -> Callable[..., None]:
     def use(*urls: str) -> None:
         settings.JUDGE0_URLS = list(urls)
         settings.JUDGE0_HEADERS = settings.JUDGE0_HEADERS[:1] * len(urls)
+        settings.JUDGE0_RANKS = list(range(len(urls)))
         pool.cache_clear()
 
     return use
@@ -125,11 +132,15 @@ def world(oidc_issuer, settings, db) -> World:
 
 @dataclass(frozen=True)
 class Stack:
-    """A running platform: real Redis, engine, workers and web server; `learner` and `author` are name and password."""
+    """A running platform: real Redis, engine, workers and web server; `learner` and `author` are name and password.
+
+    `watched_at`: the first worker's WORKER_HTTP_PORT.
+    """
 
     running: RunningPlatform
     learner: tuple[str, str]
     author: tuple[str, str]
+    watched_at: int
 
     @property
     def url(self) -> str:
@@ -146,12 +157,25 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     # Many tests share its one learner.
     settings = {"RATE_LIMIT_SUBMIT": "1000/minute", "RATE_LIMIT_RUN": "1000/minute", "SIGNUP": "open"}
     settings["ENGINE_LANGUAGES"] = "c,cpp,python,java,javascript"
+    settings["METRICS_TOKEN"] = METRICS_TOKEN
+    watched_at = first_of_two_free_ports()
+    settings["WORKER_HTTP_PORT"] = str(watched_at)
     running = RunningPlatform(tmp_path_factory.mktemp("stack") / "var", free_port(), **settings)
     try:
         running.wait_for("is ready")
-        yield Stack(running, learner=_login_of("learner", running), author=_login_of("author", running))
+        logins = {name: _login_of(name, running) for name in ("learner", "author")}
+        yield Stack(running, **logins, watched_at=watched_at)
     finally:
         running.stop()
+
+
+def first_of_two_free_ports() -> int:
+    """Of a platform's two workers the second one takes the next."""
+    while True:
+        port = free_port()
+        with socket.socket() as probe, suppress(OSError, OverflowError):
+            probe.bind(("127.0.0.1", port + 1))
+            return port
 
 
 def _login_of(username: str, running: RunningPlatform) -> tuple[str, str]:

@@ -4,8 +4,11 @@ from typing import Any
 
 from judgeplatform.contents import LINKS, Contents
 from judgeplatform.openapi.operations import UNCHANGED, Described, Operation, answer
+from judgeplatform.openapi.problems import BAD_REQUEST, RETRY_AFTER
 from judgeplatform.openapi.views import Schema
 from submissions import consumers, visitors
+from submissions.backends import State
+from submissions.dependencies import FATAL
 
 CONTENTS = {
     "type": "object",
@@ -34,29 +37,32 @@ OPERATIONS: Described = {
 
 # --- Health ----------------------------------------------------------------------------------------------------
 
-CHECK = {
+CHECK: dict[str, Any] = {
     "type": "object",
     "properties": {"ok": {"type": "boolean"}, "detail": {"type": "string"}},
     "required": ["ok", "detail"],
 }
-CHECKS = ("database", "redis", "backends")
+SERVERS = {
+    "type": "object",
+    "additionalProperties": {"type": "string", "enum": State.values},
+    "description": "By their numbers in `JUDGE0_URLS`, from 1.",
+}
+CHECK_OF_BACKENDS = CHECK | {"properties": CHECK["properties"] | {"servers": SERVERS}}
+CHECKS = {"database": CHECK, "migrations": CHECK, "redis": CHECK, "backends": CHECK_OF_BACKENDS}
 READINESS = {
     "type": "object",
     "properties": {
         "ready": {"type": "boolean"},
-        "checks": {
-            "type": "object",
-            "properties": dict.fromkeys(CHECKS, CHECK),
-            "required": [*CHECKS],
-        },
+        "checks": {"type": "object", "properties": CHECKS, "required": [*CHECKS]},
     },
     "required": ["ready", "checks"],
 }
 ROLE = {
     "name": "role",
     "in": "query",
-    "schema": {"type": "string", "enum": ["web"]},
-    "description": "Whether it is asked of a replica of the web, for which only the database is fatal.",
+    "schema": {"type": "string", "enum": [*FATAL]},
+    "description": "Whose readiness it is: all is fatal for a worker, and without a role; for the web only the "
+    "database and its migrations are.",
 }
 
 
@@ -68,9 +74,15 @@ def _alive(operation_id: str) -> dict[str, Any]:
 
 def _ready(operation_id: str) -> dict[str, Any]:
     content = {"application/json": {"schema": READINESS}}
+    not_ready = {
+        "description": "Not ready; `checks` names the part.",
+        "content": content,
+        "headers": RETRY_AFTER,
+    }
     answers = {
         "200": {"description": "Ready.", "content": content},
-        "503": {"description": "Not ready; `checks` names the part.", "content": content},
+        "400": {"$ref": f"#/components/responses/{BAD_REQUEST.name}"},
+        "503": not_ready,
     }
     return _health(operation_id, "Whether what it depends on answers, too", answers, [ROLE])
 

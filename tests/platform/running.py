@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
@@ -24,7 +25,7 @@ OURS = (
     "PUBLIC_URL",
     "SECRET_KEY",
     "DEBUG",
-    "LOG_LEVEL",
+    "LOG_",
 )
 """What the test run itself is configured with; a started platform must not see it."""
 
@@ -73,8 +74,12 @@ def is_gone(process: psutil.Process) -> bool:
 class RunningPlatform:
     """`lines` is all that it has printed so far. It dies with the test run, even if that is killed."""
 
-    def __init__(self, var: Path, port: int, without_sigint: bool = False, /, **more: str) -> None:
+    def __init__(
+        self, var: Path, port: int, without_sigint: bool = False, prefix: Sequence[str] = (), /, **more: str
+    ) -> None:
         """`without_sigint`: started as a script starts something in the background, with SIGINT ignored.
+
+        `prefix`: a command that makes the world it lives in, and then becomes what follows.
 
         The engine offers what is quick to prove, unless `more` says what else.
         """
@@ -82,7 +87,7 @@ class RunningPlatform:
         self.var = var
         self.url = f"http://127.0.0.1:{port}"
         self.lines: list[str] = []
-        command = leashed(sys.executable, "manage.py", "up", "--port", str(port))
+        command = leashed(*prefix, sys.executable, "manage.py", "up", "--port", str(port))
         if without_sigint:
             command = ["/bin/sh", "-c", "trap '' INT; exec \"$@\"", "sh", *command]
         self.process = subprocess.Popen(

@@ -58,7 +58,8 @@ def test_where_nothing_runs_it_says_so_in_one_sentence(tmp_path):
         smoke = manage("smoke", "--url", url, *key, var=tmp_path)
         assert smoke.returncode == 1
         assert smoke.stderr == (
-            f"CommandError: The platform does not run (nothing answers at {url}); bin/run starts it.\n"
+            f"CommandError: From here, nothing answers at {url}: "
+            "bin/run starts the platform, --url names another address of it.\n"
         )
 
 

@@ -276,6 +276,14 @@ def test_behind_a_trusted_proxy_the_web_believes_what_it_says_about_addresses(tm
     assert "--proxy-headers" not in web_of(trusts_proxy=False)
 
 
+@pytest.mark.parametrize(("port", "ports"), [(9100, ["9100", "9101"]), (0, ["0", "0"])])
+def test_each_worker_tells_how_it_is_at_a_port_of_its_own(tmp_path, port, ports):
+    elsewhere = {"REDIS_URL": "redis://127.0.0.1:1/0", "JUDGE0_URLS": "http://127.0.0.1:1"}
+    stack = Stack(tmp_path, ROOT, "127.0.0.1", 8000, 1.0, False, elsewhere, worker_http_port=port)
+
+    assert [worker.environment["WORKER_HTTP_PORT"] for worker in stack.workers()] == ports
+
+
 @pytest.mark.parametrize(
     ("host", "operators", "allowed"),
     [

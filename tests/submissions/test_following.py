@@ -1,6 +1,7 @@
 """Following submissions, below whatever carries it: with the real channel layer and without."""
 
 import asyncio
+import time
 from contextlib import aclosing
 
 import pytest
@@ -94,7 +95,7 @@ def happen_unheard(submission: Submission, seq: int) -> None:
 
 async def publish(submission: Submission, seq: int) -> None:
     message = {"seq": seq, "type": "status", "submission": str(submission.pk), "status": "running"}
-    sending = events._send(submission.pk, submission.user_id, [message | {"final": False}])
+    sending = events._send(submission.pk, submission.user_id, [message | {"final": False}], time.time())
     await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(sending, events._bus.loop()))
 
 

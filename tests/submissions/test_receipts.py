@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from accounts import limits
 from execution import languages
-from submissions import connections, disclosure, intake, receipts
+from submissions import connections, disclosure, intake, receipts, retention
 from submissions.models import Receipt, Submission
 from tests.asking import ADD, RUNS, SUBMISSIONS, V1, Api
 from tests.factories import make_question, make_user
@@ -174,10 +174,10 @@ def test_what_a_key_has_made_can_be_asked_for(client, key):
 
 def test_after_a_day_a_key_is_forgotten_and_its_submission_is_not(client):
     client.send(SUBMISSIONS, program(make_question()), **KEY)
-    assert receipts.expire() == 0
+    assert retention.purge_only("receipts") == 0
     Receipt.objects.update(created_at=timezone.now() - timedelta(hours=24, seconds=1))
 
-    assert receipts.expire() == 1
+    assert retention.purge_only("receipts") == 1
     assert client.get(f"{V1}receipts/one/").status_code == 404
     assert Submission.objects.count() == 1
 

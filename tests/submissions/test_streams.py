@@ -67,6 +67,7 @@ def test_a_stream_tells_every_message_with_its_number_and_ends_with_the_last_one
         "x-accel-buffering": "no",
         "x-content-type-options": "nosniff",
         "vary": "Origin",
+        "x-request-id": stream.headers["x-request-id"],
     }
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import redis
+import requests
 from django.db import connection
 from django.db.models.functions import Now
 from rq import Queue, Worker
@@ -18,6 +19,7 @@ from rq.serializers import JSONSerializer
 from rq.worker.base import BaseWorker
 
 from execution import languages
+from judgeplatform.stack import free_port
 from submissions import judging
 from submissions.connections import redis_client
 from submissions.models import Submission
@@ -90,6 +92,13 @@ def await_(condition: Callable[[], object], patience_s: float = 15) -> None:
         time.sleep(0.05)
 
 
+def phase_told_at(port: int) -> str:
+    """What a worker says of itself when it is asked whether it is ready."""
+    answer = requests.get(f"http://127.0.0.1:{port}/readyz", timeout=10).json()
+    phase: str = answer["checks"]["worker"]["detail"]
+    return phase
+
+
 def slow(long_s: float = 60) -> FakeJudge0:
     """A second for each program; `long_s` for the one that says that it is long."""
     return FakeJudge0(lambda source, stdin: printed(b"3\n", takes_s=long_s if LONG in source else 1), looks=1)
@@ -100,15 +109,19 @@ def final_events(submission: Submission) -> int:
 
 
 def test_told_to_stop_under_load_it_finishes_what_is_short_and_another_worker_what_is_long(start_worker):
-    """S2.4: SIGTERM with many in flight, one longer than the grace."""
+    """S2.4: SIGTERM with many in flight, one longer than the grace. Meanwhile it says that it is stopping."""
     with slow(long_s=8) as judge0:
-        worker = start_worker(8, JUDGE0_URLS=judge0.url, JUDGE_GRACE_S="3")
+        port = free_port()
+        worker = start_worker(8, JUDGE0_URLS=judge0.url, JUDGE_GRACE_S="3", WORKER_HTTP_PORT=str(port))
         short = [submit() for _ in range(6)]
         long = submit(LONG)
         await_status("running", long, *short)
+        before = phase_told_at(port)
         worker.send_signal(signal.SIGTERM)
         told = time.monotonic()
         await_line(worker, "stopping: ")
+        alive = requests.get(f"http://127.0.0.1:{port}/healthz", timeout=5).status_code
+        after = phase_told_at(port)
         late = submit()
 
         assert worker.wait(15) == 0
@@ -118,6 +131,7 @@ def test_told_to_stop_under_load_it_finishes_what_is_short_and_another_worker_wh
             given_back.refresh_from_db()
             assert given_back.status == "queued"
         assert (long.attempt, late.attempt) == (1, 0)
+        assert (alive, before, after) == (200, "judging", "stopping")
 
         start_worker(2, JUDGE0_URLS=judge0.url)
         await_status("done", long, late)
@@ -222,7 +236,7 @@ def test_a_judging_that_hangs_ends_the_worker_once_the_others_are_done(start_wor
         hanging = submit(b"# hangs")
         other = submit(LONG)
         await_status("running", hanging)
-        await_line(worker, f"submission {hanging.pk} hangs")
+        await_line(worker, f"a judging hangs: nothing has happened for 2 s submission={hanging.pk}")
         late = submit()
 
         assert worker.wait(15) == 1

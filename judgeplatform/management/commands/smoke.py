@@ -43,7 +43,9 @@ class Command(BaseCommand):
             self.check_right_program(client, question)
             self.check_wrong_program(client, question)
         except NothingThere as error:
-            raise CommandError(f"The platform does not run ({error}); bin/run starts it.") from error
+            raise CommandError(
+                f"From here, {error}: bin/run starts the platform, --url names another address of it."
+            ) from error
         except Refused as error:
             raise CommandError(str(error)) from error
         self.stdout.write(f"{url} judges as it should.")

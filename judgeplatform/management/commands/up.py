@@ -35,10 +35,8 @@ SAMPLE_S = 60.0
 SAMPLE_QUESTION = "sum"
 DEMO_USERS = ("learner", "author")
 
-ROUTINE = re.compile(
-    r" INFO |^engine: (isolation: |held |not offered, for want |listening on )| Service Unavailable: /readyz$"
-)
-"""Lines that say that a start goes well (it is asked until it is ready): shown only where it does not."""
+ROUTINE = re.compile(r" INFO |^engine: (isolation: |held |not offered, for want |listening on )")
+"""Lines that say that a start goes well: shown only where it does not."""
 ISOLATION = "engine: isolation: "
 LANGUAGES = re.compile(r"^engine: listening on .* languages (.*); isolation: ")
 NAME_BEFORE_VERSION = re.compile(r"(\S+) \(")
@@ -68,7 +66,9 @@ class Command(BaseCommand):
         try:
             with stack.hold_var(var):
                 stack.refuse_taken_port(settings.HOST, port)
-                operators = stack.operators_environment(var, settings.BASE_DIR / ".env")
+                operators = settings.CONFIGURATION.without_files(
+                    stack.operators_environment(var, settings.BASE_DIR / ".env")
+                )
                 stack.clear_up_after_a_killed_one(var)
                 platform = Stack(
                     var=var,
@@ -78,6 +78,7 @@ class Command(BaseCommand):
                     grace_s=settings.JUDGE_GRACE_S,
                     trusts_proxy=settings.SECURE_PROXY_SSL_HEADER is not None,
                     operators=operators,
+                    worker_http_port=settings.WORKER_HTTP_PORT,
                 )
                 self.run(platform, check=check, began=began)
         except CannotStart as error:
