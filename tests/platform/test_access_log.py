@@ -136,7 +136,9 @@ def test_links_that_let_somebody_in_are_not_told(end):
 
 
 @pytest.mark.parametrize(
-    "route", [one for one in routes() if re.search("token|uidb64|signature|secret", one.path)], ids=str
+    "route",
+    [one for one in routes() if re.search("token|uidb64|signature|secret", one.path)],
+    ids=lambda route: route.path,
 )
 def test_what_lets_somebody_in_is_shown_of_no_route(route):
     parts = re.findall(r"<(\w+)>", route.path)
