@@ -7,12 +7,17 @@ from playwright.sync_api import Page, expect
 from tests.browser.conftest import Visit, await_verdict, write
 
 WRONG = "a, b = map(int, input().split())\nprint(a - b)\n"
-SIZES = [{"width": 1440, "height": 900}, {"width": 390, "height": 844}]
+WIDE, NARROW = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 
-pytestmark = [
-    pytest.mark.parametrize("color_scheme", ["light", "dark"]),
-    pytest.mark.parametrize("viewport", SIZES, ids=["wide", "narrow"]),
-]
+pytestmark = pytest.mark.parametrize(
+    ("color_scheme", "viewport"),
+    [
+        pytest.param("light", WIDE, id="light-wide"),
+        pytest.param("dark", NARROW, id="dark-narrow"),
+        pytest.param("light", NARROW, id="light-narrow", marks=pytest.mark.full),
+        pytest.param("dark", WIDE, id="dark-wide", marks=pytest.mark.full),
+    ],
+)
 
 
 def violations(page: Page) -> list[str]:

@@ -24,7 +24,7 @@ def probed_languages(context: BrowserContext, stack: Stack) -> list[str]:
     raise AssertionError(f"not all were probed: {offered}")
 
 
-@pytest.mark.parametrize("width", [1440, 390])
+@pytest.mark.parametrize("width", [1440, pytest.param(390, marks=pytest.mark.full)])
 def test_the_page_shows_a_good_engine_and_keeps_itself_up_to_date(
     browser: Browser, stack: Stack, troubles: list[str], width: int
 ):
@@ -57,6 +57,7 @@ def test_a_slow_answer_is_waited_for_so_that_none_overtakes_it(
     page.clock.install()
     page.goto(f"{stack.url}/admin/")
     page.get_by_role("link", name="Judge servers").click()
+    page.wait_for_url("**/admin/backends/")
     asked: list[Route] = []
     page.route("**/admin/backends/", lambda route: asked.append(route))
 

@@ -75,6 +75,7 @@ def crowd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Crowd]:
         crowd.kill_redis()
 
 
+@pytest.mark.full
 @pytest.mark.timeout(180)
 def test_with_redis_gone_fifty_programs_are_taken_and_all_judged_when_it_is_back(crowd):
     """S0.15, S1.45 (in part): the row is the truth, the queue only a doorbell."""

@@ -211,6 +211,7 @@ def await_status(url: str, status: int) -> None:
         time.sleep(0.1)
 
 
+@pytest.mark.full
 @pytest.mark.filterwarnings("ignore:XDG_RUNTIME_DIR")  # PostgreSQL's wheel minds, and goes on
 def test_with_postgres_stopped_neither_web_nor_worker_is_ready_until_it_is_back(on_postgres):
     """S2.17: frozen, it is given up after a few seconds; liveness asks for none of it."""

@@ -202,11 +202,13 @@ def after_a_crash(tmp_path_factory):
         running.stop()
 
 
+@pytest.mark.full
 def test_what_a_killed_platform_left_is_not_taken_for_configuration(after_a_crash):
     assert Path(urlsplit(after_a_crash.started()["REDIS_URL"]).path).exists()
     assert not after_a_crash.started()["JUDGE0_URLS"].endswith(":9")
 
 
+@pytest.mark.full
 def test_what_its_operator_says_holds_even_if_the_killed_platform_was_told_the_same(after_a_crash):
     assert after_a_crash.started()["CODE_EXEC_KEY"] == "theirs"
     assert not (after_a_crash.var / "code_exec_key").exists()
@@ -224,6 +226,7 @@ def test_interrupted_in_the_background_it_ends_all_its_processes_in_order_with_e
     assert "Redis is now ready to exit" in log
 
 
+@pytest.mark.full
 def test_a_platform_of_tests_dies_with_the_test_run(tmp_path):
     """Else a test run that is killed leaves engines behind."""
     script = f"""

@@ -260,6 +260,7 @@ def test_while_redis_is_away_it_goes_on_and_can_be_stopped(start_worker, tmp_pat
     assert worker.wait(15) == 0
 
 
+@pytest.mark.full
 def test_while_redis_hangs_it_can_be_stopped_and_gives_back_what_it_judges(start_worker, tmp_path: Path):
     url, server = environment.start_redis(tmp_path)
     with slow() as judge0:
