@@ -206,6 +206,7 @@ def test_who_may_do_everything_is_answered_as_described(world_of):
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.full
 def test_a_learner_is_answered_as_described(world_of):
     world = world_of(make_user(), LEARNER)
 

@@ -24,6 +24,7 @@ def rehearsed(path: Path) -> list[str]:
     return said
 
 
+@pytest.mark.full
 @pytest.mark.timeout(180)
 def test_what_compose_starts_answers_its_probes_and_judges():
     """S2.44, S2.37"""

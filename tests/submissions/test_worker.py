@@ -143,6 +143,7 @@ def test_told_to_stop_under_load_it_finishes_what_is_short_and_another_worker_wh
     await_(lambda: started.get_job_count(cleanup=False) == 0)  # RQ's note goes after the row has its end
 
 
+@pytest.mark.full
 def test_what_is_given_back_in_the_last_second_is_heard_of_at_once(start_worker):
     """The bell rings after the row was given back: no sweeper is needed for it."""
     with slow(long_s=4) as judge0:
