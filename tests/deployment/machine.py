@@ -19,7 +19,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -95,13 +95,22 @@ class Running:
 class Machine:
     """To be used from the main thread, `with Machine(…)`: all that it has started ends with it.
 
-    `changed` notes what had to be replaced, as (workload, what was written, what it became).
+    `changed` notes what had to be replaced, as (workload, what was written, what it became). Workloads in `behind` get
+    less of the processors than others, who in a cluster have machines of their own.
     """
 
-    def __init__(self, directory: Path, addresses: Addresses, services: Mapping[str, Service]) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        addresses: Addresses,
+        services: Mapping[str, Service],
+        *,
+        behind: Collection[str] = (),
+    ) -> None:
         self.directory = directory
         self.addresses = addresses
         self.services = services
+        self._behind = behind
         for service in services.values():
             if service.pods:
                 addresses[service.name] = addresses[service.pods[0]]
@@ -156,7 +165,10 @@ class Machine:
             self._start_next_stage(one)
             cluster.make_database(READY_S)
         else:
-            one.stages = [replace(stage, command=tuple(leashed(*stage.command))) for stage in one.stages]
+            first = ("nice", "-n", "5") if workload.name in self._behind else ()
+            one.stages = [
+                replace(stage, command=tuple(leashed(*first, *stage.command))) for stage in one.stages
+            ]
             self._start_next_stage(one)
         self.running.append(one)
         return one

@@ -135,13 +135,15 @@ class _Reader:
         raise NotUnderstood(f"a variable from {', '.join(source)}")
 
     def _config_map(self, name: str) -> dict[str, str]:
-        """An operator's values go into the platform's settings, but for those that belong into Secrets."""
+        """An operator's values go into the platform's settings, the engine's into its own; none that is secret."""
         (found,) = [one for one in self._of_kind("ConfigMap") if one["metadata"]["name"] == name]
-        is_ours = name.startswith(SETTINGS)
-        return {
-            **found["data"],
-            **({key: self.values[key] for key in self.values.keys() - SECRET} if is_ours else {}),
+        beginnings = [begin for settings, begin in SETTINGS.items() if name.startswith(settings)]
+        filled_in = {
+            key: self.values[key]
+            for key in self.values.keys() - SECRET
+            if beginnings and key.startswith(beginnings[0])
         }
+        return {**found["data"], **filled_in}
 
     def _secret(self, name: str) -> dict[str, str]:
         return {key: self.values[key] for key in SECRETS[name]}
@@ -154,8 +156,8 @@ SECRETS = {
 }
 """The keys of Secrets that are read whole: nothing in the repository holds them."""
 SECRET = {key for keys in SECRETS.values() for key in keys} | {"POSTGRES_PASSWORD"}
-SETTINGS = "settings"
-"""How the name of the ConfigMap begins that has the platform's settings."""
+SETTINGS = {"settings": "", "engine": "ENGINE_"}
+"""How the names of ConfigMaps begin that operators fill in, and how the names of what they put there."""
 
 
 def _refuse_affinity(service: Object) -> None:
