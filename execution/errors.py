@@ -10,7 +10,8 @@ JudgingError
 ├── BackendFault            it took the program and then failed (status 13, garbage): try once elsewhere
 └── BackendLacks            it does not have what the program needs; another one may
     ├── LanguageUnavailable the language
-    └── LimitsUnavailable   so much time, memory or output
+    ├── LimitsUnavailable   so much time, memory or output
+    └── OptionsUnavailable  options for the compiler
 """
 
 
@@ -64,6 +65,10 @@ class LanguageUnavailable(BackendLacks):
 
 class LimitsUnavailable(BackendLacks):
     code = "limits_unavailable"
+
+
+class OptionsUnavailable(BackendLacks):
+    """No submission ends with it: what is judged has no options."""
 
 
 CODES = (

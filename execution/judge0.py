@@ -35,6 +35,7 @@ from execution.errors import (
     JudgingError,
     LanguageUnavailable,
     LimitsUnavailable,
+    OptionsUnavailable,
 )
 from execution.exchanges import Answer, Connections, Exchange, NoneFree, Request, TooLarge
 from execution.languages import LANGUAGES, Language
@@ -99,6 +100,7 @@ class Ceilings:
 
     `is_engine`: it tells us more of a run than Judge0 does. `is_reduced`: it is one that isolates programs less than
     fully. `deletes`, `callbacks`: `delete` and `callback_url` work. `networks`: programs may reach other machines.
+    `compiler_options`: it takes them, in every language that is compiled.
     """
 
     batch: int
@@ -110,6 +112,7 @@ class Ceilings:
     deletes: bool
     callbacks: bool
     networks: bool
+    compiler_options: bool
     is_reduced: bool = False
 
     @property
@@ -213,6 +216,8 @@ class Judge0:
                 and (is_engine or "x-auth-user" in map(str.lower, self._headers)),
                 callbacks=config.get("enable_callbacks") is True,
                 networks=config.get("allow_enable_network") is True,
+                compiler_options=config.get("enable_compiler_options") is True
+                and not config.get("allowed_languages_for_compile_options"),
                 is_reduced=isinstance(engine, dict) and engine.get("reduced") is True,
             )
         except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
@@ -234,15 +239,19 @@ class Judge0:
         inputs: Sequence[bytes],
         limits: Limits,
         *,
+        compiler_options: str = "",
         callback_url: str = "",
     ) -> tuple[str, ...]:
         """Sends the program once for each input; the tokens, in the same order.
 
         `limits` are those of the runs (the language's factor included). A limit that the server cannot give is
         LimitsUnavailable: a lower one would be unfair, so it is never lowered silently. `callback_url` is what the
-        server shall PUT to when a run has ended; only for one whose `ceilings` have `callbacks`.
+        server shall PUT to when a run has ended; only for one whose `ceilings` have `callbacks`. A server that takes
+        no `compiler_options` is OptionsUnavailable.
         """
         ceilings = self.ceilings()
+        if compiler_options and not ceilings.compiler_options:
+            raise OptionsUnavailable(f"{self.url} takes no options for compilers.")
         common = {
             "source_code": base64.b64encode(source).decode("ascii"),
             "language_id": self.language_id(language),
@@ -250,6 +259,7 @@ class Judge0:
             "number_of_runs": 1,
             "enable_network": limits.network and ceilings.networks,
             "redirect_stderr_to_stdout": False,
+            **({"compiler_options": compiler_options} if compiler_options else {}),
             **({"callback_url": callback_url} if callback_url else {}),
         }
         answer = self._ask("POST", "/submissions/batch?base64_encoded=true", body=_batch(common, inputs))
@@ -303,6 +313,14 @@ class Judge0:
         if answer.status == 400 and NOT_FINISHED in _refusal_of(answer):
             return False
         raise self._refused("DELETE", answer)
+
+    def forget(self, tokens: Sequence[str]) -> None:
+        """Deletes what has ended of these, where the server keeps it for ever and lets us."""
+        ceilings = self.ceilings()
+        if ceilings.forgets_by_itself or not ceilings.deletes:
+            return
+        for token in tokens:
+            self.delete(token)
 
     # --- HTTP ------------------------------------------------------------------------------------------------
 

@@ -367,6 +367,7 @@ class _Work:
         self.homes = access.homes
         self.is_low = access.is_low
         self.source = program.source
+        self.compiler_options = program.compiler_options
         self.inputs = inputs
         self.limits = limits
         self.waiting = list(inputs)
@@ -535,7 +536,12 @@ class _Work:
         try:
             indexes, data = self._read(seats.count)
             tokens = server.submit(
-                self.language, self.source, data, self.limits, callback_url=self._call(server)
+                self.language,
+                self.source,
+                data,
+                self.limits,
+                compiler_options=self.compiler_options,
+                callback_url=self._call(server),
             )
             used = len(indexes)
         finally:

@@ -444,12 +444,8 @@ def _queue_moves(server: Judge0) -> bool:
 
 def _tidy(server: Judge0, tokens: Sequence[str]) -> None:
     """A Judge0 would keep them for ever, some thousands a day."""
-    ceilings = server.ceilings()
-    if ceilings.forgets_by_itself or not ceilings.deletes:
-        return
     try:
-        for token in tokens:
-            server.delete(token)
+        server.forget(tokens)
     except JudgingError as error:
         logger.info("A probe stays at its server: %s", error)
 

@@ -109,10 +109,14 @@ class Scoring:
 
 @dataclass(frozen=True)
 class Program:
-    """Source code in one of `execution.languages`, named by its slug."""
+    """Source code in one of `execution.languages`, named by its slug.
+
+    `compiler_options` come after the server's own, in words that need no quotes.
+    """
 
     language: str
     source: bytes
+    compiler_options: str = ""
 
 
 @dataclass(frozen=True)

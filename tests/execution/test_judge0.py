@@ -23,6 +23,7 @@ from execution.errors import (
     JudgingError,
     LanguageUnavailable,
     LimitsUnavailable,
+    OptionsUnavailable,
 )
 from execution.judge0 import Judge0, Progress
 from execution.pool import Backend, Pool, Sharing
@@ -108,6 +109,24 @@ def test_a_limit_that_the_server_cannot_give_is_refused_by_name_and_never_lowere
         client_of(server).submit(CPP, b"x", [b""], limits)
 
     assert server.runs == []
+
+
+@pytest.mark.parametrize(
+    "config", [{"enable_compiler_options": False}, {"allowed_languages_for_compile_options": ["C"]}]
+)
+def test_options_for_a_compiler_are_sent_and_a_server_that_takes_none_is_told_apart(fake, config):
+    willing, other = fake(), fake(config=config)
+
+    client_of(willing).submit(CPP, b"x", [b""], LIMITS, compiler_options="-Wall")
+    with pytest.raises(OptionsUnavailable):
+        client_of(other).submit(CPP, b"x", [b""], LIMITS, compiler_options="-Wall")
+    client_of(other).submit(CPP, b"x", [b""], LIMITS)
+
+    (sent,), (without,) = (
+        one.asked("POST", "/submissions/batch")[0].body["submissions"] for one in (willing, other)
+    )
+    assert sent["compiler_options"] == "-Wall"
+    assert "compiler_options" not in without
 
 
 def test_the_wall_limit_is_cut_to_what_the_server_allows_but_never_below_the_cpu_limit(fake):

@@ -15,6 +15,7 @@ from execution.errors import (
     LanguageUnavailable,
     LimitsUnavailable,
     NoBackend,
+    OptionsUnavailable,
 )
 from execution.pool import Pool, Ran, Ticket
 from execution.types import Limits, Program, Submitted, Verdict
@@ -128,6 +129,15 @@ def test_a_server_that_gives_less_time_than_the_question_is_passed_over(fake):
     assert places(run(pool_of(first, second), 1, limits=limits)) == [(second.url, (1,))]
     with pytest.raises(LimitsUnavailable, match="time limit of 30 s"):
         run(pool_of(first), limits=limits)
+
+
+def test_a_server_that_takes_no_options_for_compilers_is_passed_over_where_a_program_has_some(fake):
+    first, second = fake(config={"enable_compiler_options": False}), fake()
+    warned = Program("cpp", b"int main() {}", "-Wall")
+
+    assert places(run(pool_of(first, second), 1, program=warned)) == [(second.url, (1,))]
+    with pytest.raises(OptionsUnavailable):
+        run(pool_of(first), program=warned)
 
 
 def test_a_language_that_nobody_offers_is_unavailable(fake):
