@@ -139,8 +139,8 @@ def _queues(queued: list[Mapping[str, Any]]) -> Iterator[Metric]:
 def of_redis() -> Iterator[Metric]:
     jobs = gauge("judge_queue_jobs", "Jobs in the queue in Redis, which is only the doorbell.", "queue")
     workers = gauge("judge_workers", "Worker processes that have announced themselves lately.", "queue")
-    slots = gauge("judge_worker_slots", "Submissions that these workers judge at once.", "queue")
-    for lane in Submission.LANES:
+    slots = gauge("judge_worker_slots", "Jobs that these workers do at once.", "queue")
+    for lane in settings.RQ_QUEUES:
         announced = waiting.crew(lane).values()
         jobs.add_metric([lane], queue(lane).count)
         workers.add_metric([lane], len(announced))

@@ -34,6 +34,7 @@ T = TypeVar("T")
 FATAL = {
     "web": ("database", "migrations"),
     "worker": ("database", "migrations", "redis", "backends"),
+    "hints": ("database", "migrations", "redis"),
 }
 """By role, what it cannot do its work without. The web takes what is graded while the rest is away."""
 

@@ -11,7 +11,7 @@ any number of times, by any number of processes: whoever dies halfway is gone on
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from django.db.models import Count, ProtectedError, Q
@@ -31,6 +31,9 @@ LOOK_EVERY_S = 20.0
 TURN_KEY = "erasure:turn"
 TURN_S = 15
 BATCH = 200
+
+MORE: list[Callable[[User], None]] = []
+"""What else is to be erased of a user: apps above this one add theirs when they are ready. Any number of times."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,8 @@ def erase(user: User) -> Outcome:
         return Outcome(f"programs of {count} submissions are to be deleted at their backends first")
     kept = tuple(_kept_at_backends(mine))
     _delete(mine)
+    for erase_more in MORE:
+        erase_more(user)
     try:
         is_mine = erasing.forget(user)
     except ProtectedError:

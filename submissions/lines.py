@@ -136,30 +136,56 @@ def _cut(line: str) -> str:
     return line if len(line) <= MAX_LINE else line[:MAX_LINE] + "…"
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where words name a line of the program, from 1: `text[start:end]`. `said` is what that line of words goes on to
+    say.
+    """
+
+    start: int
+    end: int
+    line: int
+    column: int
+    said: str
+
+
+def places(text: str, source_file: str) -> Iterator[Place]:
+    """Of compiler output, tracebacks and stack traces: `main.c:4:18: …`, `File "/box/script.py", line 4`."""
+    name = re.escape(source_file)
+    number = r"\d{1,9}"
+    place = re.compile(
+        rf"\b{name}:(?P<line>{number})(?::(?P<column>{number}))?(?P<rest>:[^\n]*)?"
+        rf"|File \"[^\"\n]*\b{name}\", line (?P<python_line>{number})"
+    )
+    for found in place.finditer(text):
+        rest = found["rest"] or ""
+        yield Place(
+            found.start(),
+            found.end() - len(rest),
+            int(found["line"] or found["python_line"]),
+            int(found["column"] or 1),
+            rest.strip(": "),
+        )
+
+
 def with_places(text: str, source_file: str) -> SafeString:
     """Compiler output or a traceback, its places in the program as links to the line (`#line-6`)."""
-    name = re.escape(source_file)
-    place = re.compile(
-        rf"(?m)(?P<gcc>\b{name}:(?P<line>\d+)(?::(?P<column>\d+))?)(?P<rest>:[^\n]*)?"
-        rf"|(?P<python>File \"[^\"\n]*\b{name}\", line (?P<python_line>\d+))"
-    )
     parts: list[tuple[SafeString]] = []
     position = 0
-    for found in place.finditer(text):
-        parts.append((format_html("{}{}", text[position : found.start()], _link(found)),))
-        position = found.end()
+    for place in places(text, source_file):
+        before = text[position : place.start]
+        parts.append((format_html("{}{}", before, _link(place, text[place.start : place.end])),))
+        position = place.end
     parts.append((format_html("{}", text[position:]),))
     return format_html_join("", "{}", parts)
 
 
-def _link(found: re.Match[str]) -> SafeString:
-    rest = found["rest"] or ""
+def _link(place: Place, named: str) -> SafeString:
     return format_html(
-        '<a href="#line-{0}" data-line="{0}" data-column="{1}" data-kind="{2}" data-text="{3}">{4}</a>{5}',
-        found["line"] or found["python_line"],
-        found["column"] or "1",
-        "warning" if re.match(r":\s*(warning|note)\b", rest) else "error",
-        rest.strip(": ") or "here",
-        found["gcc"] or found["python"],
-        rest,
+        '<a href="#line-{0}" data-line="{0}" data-column="{1}" data-kind="{2}" data-text="{3}">{4}</a>',
+        place.line,
+        place.column,
+        "warning" if re.match(r"(warning|note)\b", place.said) else "error",
+        place.said or "here",
+        named,
     )

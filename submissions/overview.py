@@ -200,11 +200,9 @@ def _of_work(found: Overview) -> Iterator[Trouble]:
 
 
 def _of_crew(known: Known) -> Iterator[Trouble]:
-    for lane in Submission.LANES:
+    for lane in settings.RQ_QUEUES:
         if not any(one.lane == lane for one in known.workers):
-            yield Trouble(
-                f"No worker judges the queue “{lane}”.", f"Start manage.py judge_worker --queue {lane}."
-            )
+            yield Trouble(f"No worker serves the queue “{lane}”.", f"Start manage.py {command_of(lane)}.")
     idle_s = known.sweeps.idle_s
     if known.workers and (idle_s is None or idle_s > STILL_S):
         yield Trouble(
@@ -217,6 +215,11 @@ def _of_crew(known: Known) -> Iterator[Trouble]:
             f"No judge server can be used for {', '.join(silent)}.",
             "See “Judge servers” for who has the language, and why it is not used.",
         )
+
+
+def command_of(lane: str) -> str:
+    """What starts a worker of the queue."""
+    return f"judge_worker --queue {lane}" if lane in Submission.LANES else f"{lane}_worker"
 
 
 def _of_machine(found: Overview) -> Iterator[Trouble]:
@@ -297,7 +300,9 @@ def _known() -> Known | None:
 
 def _workers() -> list[Worker]:
     crew = [
-        (lane, name, slots) for lane in Submission.LANES for name, slots in sorted(waiting.crew(lane).items())
+        (lane, name, slots)
+        for lane in settings.RQ_QUEUES
+        for name, slots in sorted(waiting.crew(lane).items())
     ]
     with redis_client().pipeline(transaction=False) as pipe:
         for _, name, _ in crew:

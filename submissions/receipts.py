@@ -30,7 +30,7 @@ REPLAYED = "Idempotency-Replayed"
 KEPT_FOR = timedelta(hours=24)
 LONGEST_KEY = 255
 KEY = re.compile(f"[\x21-\x7e]{{1,{LONGEST_KEY}}}")
-ALONE_S = 10  # how long nobody else with the same key is let in, should whoever is in there never come back
+ALONE_S = 10  # how long nobody else with the same name is let in, should whoever is in there never come back
 LOOK_S = 0.02
 
 
@@ -67,18 +67,23 @@ def sent_with(request: ApiRequest) -> Request | None:
 
 @contextmanager
 def alone(user: User, request: Request) -> Iterator[None]:
-    """Let those who come with the same key in one after the other, so that no more than one uses up a limit.
+    """Let those who come with the same key in one after the other, so that no more than one uses up a limit."""
+    digest = hashlib.sha256(request.key.encode()).hexdigest()
+    with one_by_one(f"receipt:{user.pk}:{digest}"):
+        yield
+
+
+@contextmanager
+def one_by_one(name: str) -> Iterator[None]:
+    """Let those who come with the same name in one after the other.
 
     While Redis is away, or for whoever has waited for long, all are let in: the database keeps just one.
     """
-    digest = hashlib.sha256(request.key.encode()).hexdigest()
-    lock = redis_client().lock(
-        f"receipt:{user.pk}:{digest}", timeout=ALONE_S, blocking_timeout=ALONE_S / 2, sleep=LOOK_S
-    )
+    lock = redis_client().lock(name, timeout=ALONE_S, blocking_timeout=ALONE_S / 2, sleep=LOOK_S)
     try:
         is_held = lock.acquire()
     except redis.RedisError as error:
-        logger.warning("requests with the same key are not kept apart: %s", error)
+        logger.warning("requests for the same are not kept apart: %s", error)
         is_held = False
     try:
         yield

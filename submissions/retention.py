@@ -10,6 +10,7 @@
     keys          API keys that open nothing any more
     invitations   that let nobody in any more
     admin_log     who changed what in the admin
+    hints         what was asked for and answered
 
 Deleted in batches, each a transaction of its own, so that nobody waits long for a lock, and whoever dies halfway is
 gone on from. Any number of processes may do it at once. That something is old never depends on this: a run that has
@@ -114,7 +115,9 @@ def _empty(submissions: Rows) -> None:
     submissions.update(compile_output="", texts_purged_at=Now())
 
 
-def _days(name: str, least: Callable[[], timedelta] = timedelta) -> Callable[[], timedelta | None]:
+def days(name: str, least: Callable[[], timedelta] = timedelta) -> Callable[[], timedelta | None]:
+    """The age of a sort by settings.RETENTION_DAYS."""
+
     def age() -> timedelta | None:
         days: int = settings.RETENTION_DAYS[name]
         return max(timedelta(days=days), least()) if days else None
@@ -151,11 +154,11 @@ def _invitations(age: timedelta) -> Rows:
     return Invitation.objects.filter(Q(expires_at__lt=long_ago) | Q(uses_left=0, created_at__lt=long_ago))
 
 
-SORTS = (
-    Sort("runs", _days("runs", _ttl), lambda age: _submissions(age).filter(kind=Submission.Kind.RUN)),
+SORTS = [
+    Sort("runs", days("runs", _ttl), lambda age: _submissions(age).filter(kind=Submission.Kind.RUN)),
     Sort(
         "outputs",
-        _days("outputs"),
+        days("outputs"),
         lambda age: Submission.objects.filter(
             finished_at__lt=Now() - age, texts_purged_at__isnull=True
         ).exclude(kind=Submission.Kind.RUN),
@@ -163,7 +166,7 @@ SORTS = (
     ),
     Sort(
         "submissions",
-        _days("submissions"),
+        days("submissions"),
         lambda age: _submissions(age).exclude(kind=Submission.Kind.RUN),
     ),
     Sort("events", lambda: timedelta(seconds=settings.EVENT_TTL_S), _events),
@@ -172,11 +175,12 @@ SORTS = (
     ),
     Sort(
         "webhooks",
-        _days("webhooks"),
+        days("webhooks"),
         lambda age: Webhook.objects.filter(next_try_at__isnull=True, created_at__lt=Now() - age),
     ),
     Sort("sessions", timedelta, lambda age: Session.objects.filter(expire_date__lt=Now() - age)),
-    Sort("keys", _days("keys"), _keys),
-    Sort("invitations", _days("keys"), _invitations),
-    Sort("admin_log", _days("admin_log"), lambda age: LogEntry.objects.filter(action_time__lt=Now() - age)),
-)
+    Sort("keys", days("keys"), _keys),
+    Sort("invitations", days("keys"), _invitations),
+    Sort("admin_log", days("admin_log"), lambda age: LogEntry.objects.filter(action_time__lt=Now() - age)),
+]
+"""Apps above this one add theirs when they are ready."""

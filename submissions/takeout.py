@@ -5,6 +5,7 @@
     identities.json
     submissions/<id>.json       as the API tells it its owner, through `disclosure`: nothing of hidden cases
     runs/<id>.json              the same; programs and outputs as far as they are still kept
+    hints.json                  what was asked for and answered
 
 It is made while it is sent: no more than a few submissions are in memory at a time.
 """
@@ -12,7 +13,7 @@ It is made while it is sent: no more than a few submissions are in memory at a t
 import io
 import json
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -25,6 +26,12 @@ from submissions.models import Submission, Webhook
 
 AT_A_TIME = 10
 
+Files = Iterator[tuple[str, Any]]
+"""Names, and what each has in it."""
+
+MORE: list[Callable[[User], Files]] = []
+"""Apps above this one add theirs when they are ready."""
+
 
 def pieces(user: User) -> Iterator[bytes]:
     """The file, piece by piece."""
@@ -36,7 +43,7 @@ def pieces(user: User) -> Iterator[bytes]:
     yield sink.taken()
 
 
-def _files(user: User) -> Iterator[tuple[str, Any]]:
+def _files(user: User) -> Files:
     yield "account.json", _fields(user, "username first_name last_name email date_joined last_login")
     yield (
         "keys.json",
@@ -56,9 +63,11 @@ def _files(user: User) -> Iterator[tuple[str, Any]]:
     ids = list(Submission.objects.filter(user=user).order_by("created_at").values_list("pk", flat=True))
     for start in range(0, len(ids), AT_A_TIME):
         yield from _submissions(ids[start : start + AT_A_TIME])
+    for files in MORE:
+        yield from files(user)
 
 
-def _submissions(ids: Iterable[UUID]) -> Iterator[tuple[str, Any]]:
+def _submissions(ids: Iterable[UUID]) -> Files:
     for submission in Submission.objects.filter(pk__in=ids).select_related("question"):
         folder = "runs" if submission.kind == Submission.Kind.RUN else "submissions"
         yield f"{folder}/{submission.pk}.json", _told(submission)

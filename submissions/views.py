@@ -255,6 +255,7 @@ def _page_data(user: User | AnonymousUser, question: Question, draft: Draft) -> 
         "signIn": f"{reverse('login')}?next={question.get_absolute_url()}&draft=1",
         "submitUrl": reverse("api-submissions"),
         "historyUrl": reverse("solve-history", args=[question.slug]),
+        "hintsUrl": reverse("hints", args=[question.slug]),
         "languages": {
             language.slug: _language_data(language, of_all, starters)
             for language in _offered(question.languages(), draft.language)

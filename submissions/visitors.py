@@ -74,7 +74,7 @@ def identify(connection: Connection) -> Credential:
     except ForeignOrigin as error:
         raise Refused(FORBIDDEN, exceptions.PermissionDenied(str(error), code=error.code)) from error
     except (CannotVerify, db.Error) as error:
-        raise _try_again() from error
+        raise try_again() from error
     if credential is None:
         raise _stranger(connection, exceptions.NotAuthenticated(), has_shown_something=False)
     if not credential.has(Scope.READ):
@@ -91,7 +91,7 @@ def find(credential: Credential, submission_id: UUID) -> Submission:
     except Submission.DoesNotExist as error:
         raise Refused(NOT_FOUND, exceptions.NotFound()) from error
     except db.Error as error:
-        raise _try_again() from error
+        raise try_again() from error
 
 
 def admit(connection: Connection, submission_id: UUID) -> Submission:
@@ -111,7 +111,8 @@ def _stranger(connection: Connection, problem: Any, *, has_shown_something: bool
     return Refused(UNAUTHENTICATED, problem)
 
 
-def _try_again() -> Refused:
+def try_again() -> Refused:
+    """The database does not answer."""
     return Refused(TRY_AGAIN, Unavailable("This cannot be followed just now; please try again soon."))
 
 
@@ -125,8 +126,13 @@ def answer_of(error: Exception) -> Response | None:
 def seen(connection: Connection) -> int:
     """The number of the last message that the client has: `Last-Event-ID`, else `?after=`, else 0."""
     query = parse_qs(connection["query_string"].decode("latin-1"))
-    last_event_id = dict(connection["headers"]).get(b"last-event-id", b"").decode("latin-1")
-    return first_number([last_event_id, *query.get("after", [])])
+    return first_number([last_event_id(connection), *query.get("after", [])])
+
+
+def last_event_id(connection: Connection) -> str:
+    """As the client has sent it, whatever it is; empty where it has not."""
+    sent: bytes = dict(connection["headers"]).get(b"last-event-id", b"")
+    return sent.decode("latin-1")
 
 
 def first_number(values: Iterable[str]) -> int:

@@ -19,20 +19,22 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 from uuid import UUID
 from weakref import WeakKeyDictionary
 
 import redis
 from django.conf import settings
-from django.db.models import Count, Q
+from django.db.models import Count, Model, Q, QuerySet
 
 from execution.errors import NoBackend
 from execution.shared import Shared
 from submissions.connections import DATABASE_FAILS, pool, redis_client, rest_connection
-from submissions.models import Submission, SubmissionQuerySet
+from submissions.models import Submission
 
 logger = logging.getLogger(__name__)
+
+Row = TypeVar("Row", bound=Model)
 
 NOT_NOW = "No server can run it now. Please try again soon."
 ANNOUNCED_S = 15  # how long a worker counts without announcing itself again
@@ -206,6 +208,11 @@ def announce(worker: str, lane: str, slots: int) -> None:
     _tell(tell)
 
 
+def withdraw(worker: str, lane: str, slots: int) -> None:
+    """`worker` has ended: it no longer counts."""
+    _tell(lambda client: client.zrem(_slots(lane), f"{worker} {slots}"))
+
+
 def note_service(lane: str, seconds: float) -> None:
     """A judging of the lane took so long, from its claim to its end."""
 
@@ -219,7 +226,7 @@ def note_service(lane: str, seconds: float) -> None:
     _tell(tell)
 
 
-def _tell(news: Callable[[redis.Redis], None]) -> None:
+def _tell(news: Callable[[redis.Redis], object]) -> None:
     shared = pool().shared
     shared.ask(news, otherwise=None)
     _paces.pop(shared, None)
@@ -242,16 +249,16 @@ def await_end(submission: Submission) -> Submission | None:
     return await_row(ended, settings.SYNC_WAIT_MAX_S)
 
 
-def await_row(rows: SubmissionQuerySet, seconds: float) -> Submission | None:
+def await_row(rows: QuerySet[Row], seconds: float) -> Row | None:
     """The first of these rows once there is one, in this thread; None at once where too many wait already.
 
-    None also where the database fails: the submission was taken, and its owner must hear of that. Between two looks
+    None also where the database fails: what was asked for was taken, and its owner must hear of that. Between two looks
     no connection to it is held.
     """
     if not _seats.acquire(blocking=False):
         return None
     try:
-        return _await_row(rows, seconds)
+        return row_within(rows, seconds)
     except DATABASE_FAILS as error:
         logger.error("it is not waited for: %s", error)
         return None
@@ -259,7 +266,8 @@ def await_row(rows: SubmissionQuerySet, seconds: float) -> Submission | None:
         _seats.release()
 
 
-def _await_row(rows: SubmissionQuerySet, seconds: float) -> Submission | None:
+def row_within(rows: QuerySet[Row], seconds: float) -> Row | None:
+    """The same in a thread that may be waited in, such as a worker's. Raises what the database does."""
     deadline = time.monotonic() + seconds
     pause = LOOK_S
     while (found := rows.first()) is None and (left := deadline - time.monotonic()) > 0:

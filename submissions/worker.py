@@ -111,6 +111,7 @@ class NoDeathPenalty(BaseDeathPenalty):
 
 class ThreadedWorker(BaseWorker):
     death_penalty_class = NoDeathPenalty
+    role = "worker"  # as `dependencies` knows it: what it cannot work without
 
     def __init__(self, queues: list[Queue], *, concurrency: int, **kwargs: Any) -> None:
         self._executions: dict[int, Execution] = {}
@@ -412,6 +413,7 @@ class ThreadedWorker(BaseWorker):
         self._try(super().run_maintenance_tasks)
 
     def teardown(self) -> None:
+        self._try(lambda: waiting.withdraw(self.name, self.queues[0].name, self._concurrency))
         self._try(super().teardown)
 
     def _pubsub_exception_handler(self, exc: Exception, *of_whom: Any) -> None:

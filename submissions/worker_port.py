@@ -39,6 +39,9 @@ class Watched(Protocol):
     @property
     def phase(self) -> str: ...
 
+    @property
+    def role(self) -> str: ...
+
 
 class CannotListen(Exception):
     """One sentence for the operator."""
@@ -137,7 +140,7 @@ def _health(worker: Watched) -> Answer:
 
 def _readiness(worker: Watched) -> Answer:
     phase = worker.phase
-    found = readiness("worker", {"worker": Check(phase == "judging", phase)})
+    found = readiness(worker.role, {"worker": Check(phase == "judging", phase)})
     return 200 if found.ready else 503, JSON, json.dumps(found.told()).encode()
 
 

@@ -18,6 +18,7 @@ from judgeplatform.openapi.operations import (
 )
 from judgeplatform.openapi.submissions import FollowedMessage
 from submissions import streams
+from submissions.event_stream import CONTENT_TYPE
 from submissions.models import Submission
 
 SEEN = (
@@ -104,7 +105,7 @@ OPERATIONS: Described = {
         " the queue changes. It ends after the final one.",
         parameters=SEEN,
         answers={
-            (200, streams.CONTENT_TYPE): answer(SubmissionNews, EVENTS_TOLD, told("Events", EVENTS, "200")),
+            (200, CONTENT_TYPE): answer(SubmissionNews, EVENTS_TOLD, told("Events", EVENTS, "200")),
             204: NO_MORE,
         },
         takes_tickets=True,
@@ -116,7 +117,7 @@ OPERATIONS: Described = {
         text="It ends after the final event.",
         parameters=SEEN,
         answers={
-            (200, streams.CONTENT_TYPE): answer(JobNews, EVENTS_TOLD, told("Events", JOB, "200")),
+            (200, CONTENT_TYPE): answer(JobNews, EVENTS_TOLD, told("Events", JOB, "200")),
             204: NO_MORE,
         },
         takes_tickets=True,

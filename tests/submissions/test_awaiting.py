@@ -186,7 +186,7 @@ def test_where_rendering_fails_as_it_never_should_the_first_answer_counts(learne
         raise LookupError("a mistake of ours")
 
     async def view(scope, receive, send):
-        ended = awaiting.Awaited(work.submission.pk, 0, True, 5, render)
+        ended = awaiting.AwaitedSubmission(work.submission.pk, 0, True, 5, render)
         scope[awaiting.SLOT].append(ended)
         await send({"type": "http.response.start", "status": 202, "headers": []})
         await send({"type": "http.response.body", "body": b"taken"})

@@ -36,7 +36,7 @@ def fine(backends):
     with FakeJudge0() as judge0:
         backends(judge0.url)
         visit(pool().servers[0])
-        for lane, slots in (("default", 4), ("low", 1)):
+        for lane, slots in (("default", 4), ("low", 1), ("hints", 8)):
             waiting.announce(f"worker-of-{lane}", lane, slots)
         recovery.sweep()
         yield judge0
@@ -156,8 +156,9 @@ def test_without_any_worker_and_with_a_server_that_is_down_it_says_so(author, ba
 
     assert troubles(author) == [
         "No judge server can be used (0 of 1).",
-        "No worker judges the queue “default”.",
-        "No worker judges the queue “low”.",
+        "No worker serves the queue “default”.",
+        "No worker serves the queue “low”.",
+        "No worker serves the queue “hints”.",
     ]
 
 

@@ -32,7 +32,7 @@ TWO = [("1\n", "3\n", True), ("2\n", "3\n", False)]
 @pytest.fixture(autouse=True)
 def _ages(settings):
     days = {"runs": 30, "outputs": 180, "submissions": 0, "webhooks": 30, "keys": 90, "admin_log": 365}
-    settings.RETENTION_DAYS = days
+    settings.RETENTION_DAYS = settings.RETENTION_DAYS | days
 
 
 def judged(submission: Submission) -> Submission:

@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from accounts import keys, tickets
 from accounts.scopes import LEARNER
-from submissions import streams
+from submissions import event_stream
 from submissions.connections import in_thread
 from submissions.models import Submission
 from tests import connected
@@ -135,7 +135,7 @@ def test_a_last_event_id_that_is_no_number_counts_as_none(junk):
 
 
 def test_a_silent_stream_says_that_it_is_still_there(monkeypatch):
-    monkeypatch.setattr(streams, "PING_S", 0.05)
+    monkeypatch.setattr(event_stream, "PING_S", 0.05)
     learner = make_user()
     submission, cookie = submit(learner), session_cookie(learner)
 

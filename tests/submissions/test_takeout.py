@@ -67,6 +67,7 @@ def test_learners_get_all_of_theirs_and_nothing_that_they_may_not_see(learner):
         "keys.json",
         "identities.json",
         "webhooks.json",
+        "hints.json",
         f"submissions/{graded.pk}.json",
         f"runs/{tried.pk}.json",
     }

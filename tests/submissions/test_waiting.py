@@ -20,6 +20,7 @@ from execution.shared import Shared
 from submissions import connections, judging, lifecycle, waiting
 from submissions.connections import redis_client
 from submissions.models import Submission
+from submissions.worker import make_worker
 from tests.factories import make_question, make_user
 from tests.fakes import FakeJudge0, printed
 
@@ -129,6 +130,14 @@ def test_a_judging_to_its_end_is_measured(engine, work):
     work()
 
     assert waiting.place(submit()).estimated_wait_s in range(1, 30)
+
+
+def test_a_worker_that_has_ended_does_not_count():
+    worker, other = make_worker("default", 2), make_worker("default", 3)
+    worker.announce()
+    other.announce()
+    worker.teardown()
+    assert waiting.crew("default") == {other.name: 3}
 
 
 def test_a_worker_that_says_nothing_more_does_not_count(monkeypatch):

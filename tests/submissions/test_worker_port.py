@@ -21,6 +21,7 @@ from tests.fakes import FakeJudge0
 class Watched:
     is_turning: bool = True
     phase: str = "judging"
+    role: str = "worker"
 
 
 @pytest.fixture(scope="module")

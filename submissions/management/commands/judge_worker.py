@@ -2,6 +2,7 @@
 
 import logging
 import os
+import threading
 from typing import Any
 
 import redis
@@ -30,13 +31,16 @@ class Command(ServerCommand):
             raise CommandError(f"Redis does not answer: {error}") from error
         if not burst:
             self.let_be_watched(worker)
-            for thread in housekeeping(worker):
+            for thread in self.housekeeping(worker):
                 thread.start()
         exit_code = worker.judge(burst=burst)
         # What was given back is judged elsewhere by now; its thread here must not hold up the end.
         logging.shutdown()
         self.stdout.flush()
         os._exit(exit_code)
+
+    def housekeeping(self, worker: ThreadedWorker) -> list[threading.Thread]:
+        return housekeeping(worker)
 
     def let_be_watched(self, worker: ThreadedWorker) -> None:
         if not settings.WORKER_HTTP_PORT:
