@@ -13,6 +13,12 @@ RUN python -m venv /venv \
     && /venv/bin/pip install --no-cache-dir --no-deps -r /requirements.txt \
     && /venv/bin/pip check
 
+# What only hints by language models need; the engine has none of it.
+FROM packages AS packages-of-app
+COPY requirements-ai.txt /requirements-ai.txt
+RUN /venv/bin/pip install --no-cache-dir --no-deps -r /requirements-ai.txt \
+    && /venv/bin/pip check
+
 FROM python:3.11-slim-bookworm AS base
 COPY --from=packages /venv /venv
 ENV PATH=/venv/bin:$PATH \
@@ -27,6 +33,7 @@ WORKDIR /srv/app
 COPY . .
 
 FROM base AS app
+COPY --from=packages-of-app /venv /venv
 # For `manage.py backup`: no older than the server.
 RUN apt-get update \
     && apt-get install -y --no-install-recommends postgresql-client \
@@ -40,7 +47,7 @@ USER 10001:10001
 RUN SECRET_KEY=only-for-collecting python manage.py collectstatic --noinput --verbosity 0
 ENV HOST=0.0.0.0 PORT=8000 WORKER_HTTP_HOST=0.0.0.0 WORKER_HTTP_PORT=9100
 EXPOSE 8000 9100
-# Or: python manage.py judge_worker --queue default; python manage.py migrate --noinput.
+# Or: python manage.py judge_worker --queue default; … hints_worker; … migrate --noinput.
 CMD ["deploy/start-web"]
 
 FROM base AS engine

@@ -15,6 +15,7 @@ PERMISSIONS = {
         for action in ("add", "change", "delete", "view")
     ],
     "submissions": ["view_submission"],
+    "hints": ["view_hintrequest"],
 }
 
 

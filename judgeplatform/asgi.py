@@ -11,6 +11,7 @@ django_application = get_asgi_application()
 
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402 (needs the app registry)
 
+from hints.streams import serving_hints  # noqa: E402 (needs the app registry)
 from judgeplatform.access_log import logging_requests  # noqa: E402
 from judgeplatform.bodies import bound_daphne  # noqa: E402
 from judgeplatform.checks import refuse_what_a_check_finds  # noqa: E402
@@ -30,7 +31,7 @@ application = logging_requests(
     ProtocolTypeRouter(
         {
             "http": answering_healthz(
-                serving_streams(stopping.counting_answers(holding_answers(django_application)))
+                serving_streams(serving_hints(stopping.counting_answers(holding_answers(django_application))))
             ),
             "websocket": URLRouter(websocket_urlpatterns),  # each asks for itself who it is that connects
         }

@@ -34,7 +34,6 @@ from accounts.models import OWN_USERS, User
 from judgeplatform import snapshots
 from questions.models import Question
 from submissions import waiting
-from submissions.models import Submission
 
 FORMAT = 1
 MANIFEST, SNAPSHOT = "manifest.json", "database"
@@ -138,7 +137,7 @@ def _refuse_what_does_not_fit(manifest: Manifest) -> None:
 
 def _refuse_while_others_work() -> None:
     """They would write what they know of the database of now into that of then."""
-    if there := sorted(worker for lane in Submission.LANES for worker in _crew(lane)):
+    if there := sorted(worker for lane in settings.RQ_QUEUES for worker in _crew(lane)):
         raise CannotRestore(
             f"Workers are there: {', '.join(there)}. Stop web and workers first; one that has ended still counts "
             f"for {waiting.ANNOUNCED_S} s."

@@ -28,7 +28,7 @@ LEAST_SECRET = 16
 """Characters. A token of 16 from 64 different ones has 96 bits."""
 PLACEHOLDERS = ("changeme", "replaceme", "djangoinsecure", "yoursecret", "secretkey", "onlyforcollecting")
 LEAST_HSTS_S = 24 * 3600
-OURS = ("JUDGE0_", "JUDGE_", "CODE_EXEC", "RATE_LIMIT_", "AUTH_JWT_", "RETENTION_", "WORKER_HTTP_")
+OURS = ("JUDGE0_", "JUDGE_", "CODE_EXEC", "RATE_LIMIT_", "AUTH_JWT_", "RETENTION_", "WORKER_HTTP_", "HINTS_")
 """How our names begin. Unknown ones that begin with ENGINE_ are the engine's to refuse."""
 THEIRS = ("JUDGE0_STORE_PASSWORD",)
 """What docker-compose.yml reads and the platform does not."""

@@ -18,7 +18,7 @@ OVERLAYS = settings.BASE_DIR / "deploy/k8s/overlays"
 TOOLS = settings.BASE_DIR / "var/tools"
 NAMESPACE, BACKENDS = "judge", "judge-backends"
 APP, EXECUTOR = "judgeplatform", "judgeplatform-engine"
-WORKERS = ("code-exec", "code-exec-low")
+WORKERS = ("code-exec", "code-exec-low", "hints")
 BUILD_TIMEOUT_S = 60
 
 MARGIN_S = 30

@@ -52,7 +52,8 @@ def answer(error: Exception, context: dict[str, Any]) -> Response | None:
     if not isinstance(error, exceptions.APIException):
         return None
     set_rollback()
-    headers = SOON.copy() if error.status_code == HTTPStatus.SERVICE_UNAVAILABLE else {}
+    is_passing = getattr(error, "is_passing", error.status_code == HTTPStatus.SERVICE_UNAVAILABLE)
+    headers = SOON.copy() if is_passing else {}
     if challenge := getattr(error, "auth_header", None):
         headers["WWW-Authenticate"] = challenge
     if isinstance(error, exceptions.ValidationError):

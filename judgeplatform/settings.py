@@ -113,6 +113,7 @@ INSTALLED_APPS = [
     "rest_framework",
     "drf_spectacular",
     "judgeplatform",
+    "hints",
     "submissions",
     "questions",
     "accounts",
@@ -313,7 +314,7 @@ RQ_QUEUES = {
         "DEFAULT_TIMEOUT": 3600,
         "SERIALIZER": "rq.serializers.JSONSerializer",
     }
-    for name in ("default", "low")
+    for name in ("default", "low", "hints")
 }
 RQ = {"COMMIT_MODE": "auto"}
 RQ_SHOW_ADMIN_LINK = False  # its pages let any staff empty the queues, whatever rights they have
@@ -589,6 +590,9 @@ RETENTION_DAYS = {
     "submissions": env.number(
         "RETENTION_SUBMISSIONS_DAYS", 0, _KEPT.format("every graded submission, with all of it"), most=36500
     ),
+    "hints": env.number(
+        "RETENTION_HINTS_DAYS", 180, _KEPT.format("each hint and review that was given"), most=36500
+    ),
     "webhooks": env.number(
         "RETENTION_WEBHOOKS_DAYS", 30, _KEPT.format("what became of webhooks"), most=36500
     ),
@@ -617,7 +621,7 @@ env.section("Limits", "A rate is a number from 1 on for a time: `20/minute`, `5/
 RATE_LIMITS = {
     "submit": env.rate("RATE_LIMIT_SUBMIT", "20/minute", "submissions of a user"),
     "run": env.rate("RATE_LIMIT_RUN", "40/minute", "runs of a user"),
-    "ai": env.rate("RATE_LIMIT_AI", "20/hour", "of a user; nothing counts for it yet"),
+    "ai": env.rate("RATE_LIMIT_AI", "20/hour", "hints, reviews and analyses of a user"),
     "export": env.rate("RATE_LIMIT_EXPORT", "5/hour", "files with all that is kept of a user"),
     "ticket": env.rate("RATE_LIMIT_TICKET", "120/minute", "tickets of a user for websockets and streams"),
     "anonymous": env.rate(
@@ -702,6 +706,60 @@ AUTH_JWT_LEEWAY_S = env.number(
 
 WEBHOOK_ALLOWED_NETWORKS = env.networks(
     "WEBHOOK_ALLOWED_NETWORKS", "networks that webhooks may reach although they are not public"
+)
+
+# --- Hints ---------------------------------------------------------------------------------------------------
+
+env.section(
+    "Hints",
+    "Without a key, rules answer; [docs/hints.md](hints.md#with-a-language-model) tells what is sent to whom with one.",
+)
+
+HINTS_PROVIDER = env.choice(
+    "HINTS_PROVIDER",
+    "auto",
+    ("auto", "anthropic", "openai", "none"),
+    "whose language model writes hints and reviews; `auto`: the first one with a key, Anthropic before OpenAI; "
+    "`none`: rules, whatever keys there are",
+)
+ANTHROPIC_API_KEY = env.secret("ANTHROPIC_API_KEY", "", "lets Anthropic's models be asked, at its cost")
+ANTHROPIC_MODEL = env.text("ANTHROPIC_MODEL", "claude-haiku-5-5", "which of them")
+ANTHROPIC_BASE_URL = env.text(
+    "ANTHROPIC_BASE_URL",
+    "https://api.anthropic.com",
+    "where they are asked, such as a gateway of yours",
+    allowed="`http://…` or `https://…`",
+)
+OPENAI_API_KEY = env.secret("OPENAI_API_KEY", "", "lets OpenAI's models be asked, at its cost")
+OPENAI_MODEL_DEFAULT = "gpt-5.4-mini"
+OPENAI_MODEL = env.text(
+    "OPENAI_MODEL", OPENAI_MODEL_DEFAULT, "which of them; or one of the server's at `OPENAI_BASE_URL`"
+)
+OPENAI_BASE_URL_DEFAULT = "https://api.openai.com/v1"
+OPENAI_BASE_URL = env.text(
+    "OPENAI_BASE_URL",
+    OPENAI_BASE_URL_DEFAULT,
+    "where they are asked: any server that speaks OpenAI's chat completions; elsewhere than at OpenAI the key may be "
+    "empty",
+    allowed="`http://…` or `https://…`, with its path, such as `http://127.0.0.1:8080/v1`",
+)
+HINTS_TIMEOUT_S = env.number(
+    "HINTS_TIMEOUT_S",
+    12.0,
+    "seconds for a model's whole answer, one retry included; then rules answer. Where it is refused, a second one has "
+    "as long again",
+    least=0.1,
+    most=40,
+)
+HINTS_MAX_TOKENS = env.number(
+    "HINTS_MAX_TOKENS",
+    4000,
+    "tokens of an answer, those that a model only thinks included",
+    least=200,
+    most=32_000,
+)
+HINTS_CONCURRENCY = env.number(
+    "HINTS_CONCURRENCY", 8, "hints and reviews that one hints' worker makes at once", least=1, most=256
 )
 
 # --- The embedded engine -------------------------------------------------------------------------------------

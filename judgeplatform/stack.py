@@ -1,6 +1,6 @@
 """What `manage.py up` starts: which processes, in which order, with which environment, and when each is ready.
 
-    redis ─▶ engine ─▶ (database, static files, samples) ─▶ worker, worker-low ─▶ web ─▶ a sample is judged
+    redis ─▶ engine ─▶ (database, static files, samples) ─▶ worker, worker-low, hints ─▶ web ─▶ a sample is judged
 
 Redis is left out where REDIS_URL is configured, the engine where other servers judge. What was started
 is written to `var/up.env`, which every other command of this clone reads; it is removed at the end.
@@ -197,7 +197,7 @@ class Stack:
     """The processes of one `up`. `operators` is the environment that it was started with.
 
     `trusts_proxy`: the web believes what a proxy in front of it says about who asks. `worker_http_port`: where the
-    first worker tells how it is; the second one does so at the next. 0: neither does.
+    first worker tells how it is; the others do so at the next ones. 0: none does.
     """
 
     var: Path
@@ -314,6 +314,7 @@ class Stack:
                 WORKERS,
                 grace_s,
             ),
+            Service("hints", self._manage("hints_worker"), self._of_worker(2), WORKERS, grace_s),
         ]
 
     def _of_worker(self, nth: int) -> dict[str, str]:

@@ -6,6 +6,7 @@ from django.views.generic import RedirectView
 
 from accounts.api import TicketList
 from accounts.views import own_name, slowed_down
+from hints import api as hints
 from judgeplatform import health
 from judgeplatform.contents import Contents
 from judgeplatform.metrics import metrics
@@ -50,9 +51,16 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", RedirectView.as_view(pattern_name="questions"), name="home"),
     path("", include("accounts.urls")),
     path("", include("submissions.urls")),
+    path("", include("hints.urls")),
     path("", include("submissions.dialects.urls")),
     path("api/v1/", include(api_urlpatterns)),
     *both("api/stream/<uuid:pk>", streams.JobStream, "s1-stream"),
+    *both("api/ai/hint", hints.Hint, "ai-hint"),
+    *both("api/ai/hints", hints.Hints, "ai-hints"),
+    *both("api/ai/review", hints.Review, "ai-review"),
+    *both("api/ai/analyze", hints.Analyze, "ai-analyze"),
+    *both("api/ai/requests/<uuid:pk>", hints.OneRequest, "ai-request"),
+    *both("api/ai/requests/<uuid:pk>/rating", hints.Rating, "ai-rating"),
     path("admin/login/", slowed_down(admin.site.login)),
     path(
         "admin/password_change/",

@@ -82,6 +82,7 @@ class QuestionAdmin(admin.ModelAdmin[Question]):
                     "run_policy",
                     "scoring",
                     "explain_hidden",
+                    "offers_hints",
                 )
             },
         ),

@@ -120,6 +120,7 @@ def detail(question: Question) -> dict[str, Any]:
         "run_policy": question.run_policy,
         "scoring": question.scoring,
         "explain_hidden": question.explain_hidden,
+        "offers_hints": question.offers_hints,
         "public_cases": _cases(public, first=1),
         "hidden_cases": question.testcases.count() - len(public),
     }

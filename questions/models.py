@@ -220,6 +220,13 @@ class Question(models.Model):
         help_text="Tell learners the class of difference on hidden cases (such as “only whitespace”).",
     )
 
+    offers_hints = models.BooleanField(
+        "offer hints",
+        default=True,
+        db_default=True,
+        help_text="Learners may ask for hints, reviews and analyses here; switch it off for an exam.",
+    )
+
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     updated_at = models.DateTimeField(auto_now=True)
 

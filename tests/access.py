@@ -28,7 +28,7 @@ from questions.models import Question, Tag
 from submissions import judging, webhooks
 from submissions.models import Receipt, Submission
 from tests.connected import session_cookie
-from tests.factories import make_author, make_question, make_user, service_user
+from tests.factories import make_author, make_hint, make_question, make_user, service_user
 from tests.issuer import Issuer, private_key
 from tests.routes import Route
 from tests.stepwise import Stepwise, run
@@ -78,6 +78,7 @@ class World:
         )
         self.webhook = webhooks.add(self.waiting, "https://example.org/told")
         self.invitation = Invitation.objects.create(code="come in")
+        self.hint = make_hint(owner, self.question)
         self.identity = Identity.objects.create(user=owner, issuer=self.issuer.url, subject="owner")
         User.objects.filter(pk=self.users["blocked"].pk).update(is_active=False)
 
@@ -410,6 +411,20 @@ LINES: dict[str, list[Line]] = {
     "/api/execution/<pk>": [get(needs(READ, own), pk=ended), get(needs(READ, own), pk=a_run)],
     "/api/challenges": [get(needs(READ))],
     "/api/challenges/<name>": [get(needs(READ), name=published), get(needs(READ, drafts), name=draft)],
+    "/api/ai/hint": [
+        post(needs(SUBMIT), lambda world: {"exerciseId": published(world), "userCode": ADD}),
+        post(needs(SUBMIT, drafts), lambda world: {"exerciseId": draft(world), "userCode": ADD}),
+    ],
+    "/api/ai/hints": [post(needs(SUBMIT), lambda world: {"exerciseId": published(world), "userCode": ADD})],
+    "/api/ai/review": [
+        post(needs(SUBMIT), lambda world: {"language": "python", "code": ADD}),
+        post(needs(SUBMIT, drafts), graded("exerciseId", "code", "language", draft)),
+    ],
+    "/api/ai/analyze": [post(needs(SUBMIT), lambda world: {"language": "python", "code": ADD})],
+    "/api/ai/requests/<pk>": [get(needs(READ, mine), pk=lambda world: world.hint.pk)],
+    "/api/ai/requests/<pk>/rating": [
+        post(needs(SUBMIT, mine), lambda world: {"helpful": True}, pk=lambda world: world.hint.pk)
+    ],
     # S4
     "/api/v1/executions/execute": [post(needs(SUBMIT), lambda world: {"language": "python", "code": ADD})],
     "/api/v1/executions/status/<pk>": [get(needs(READ, own), pk=ended), get(needs(READ, own), pk=a_run)],
@@ -451,6 +466,14 @@ LINES: dict[str, list[Line]] = {
     ],
     # Pages of who has signed in.
     "/questions/<slug>/history": [get(signed_in(), slug=published), get(signed_in(drafts), slug=draft)],
+    "/questions/<slug>/hints": [
+        get(signed_in(), slug=published),
+        get(signed_in(drafts), slug=draft),
+        form(signed_in(), slug=published),
+        form(signed_in(drafts), slug=draft),
+    ],
+    "/hints/<pk>/rating": [form(signed_in(mine), {"helpful": "yes"}, pk=lambda world: world.hint.pk)],
+    "/hints/<pk>/stream": [get(needs(READ, mine), pk=lambda world: world.hint.pk)],
     "/run": [get(signed_in()), form(signed_in(), {"language": "python", "source": ADD})],
     "/submissions": [get(signed_in())],
     "/submissions/<pk>": [get(signed_in(own), pk=ended), get(signed_in(own), pk=a_run)],
@@ -513,6 +536,10 @@ OF_AUTHORS = OF_STAFF | {
     "/admin/submissions/submission",
     "/admin/submissions/submission/<object_id>/change",
     "/admin/submissions/submission/<object_id>/history",
+    "/admin/hints/hintrequest",
+    "/admin/hints/hintrequest/<object_id>/change",
+    "/admin/hints/hintrequest/<object_id>/history",
+    "/admin/hints/hintrequest/of/<question_id>",
     "/admin/questions/tag",
     "/admin/questions/tag/add",
     "/admin/questions/tag/<object_id>/change",
@@ -546,6 +573,7 @@ LEADING_ON = {
         "questions/testcase",
         "submissions/submission",
         "submissions/webhook",
+        "hints/hintrequest",
     )
 }
 """Old addresses of rows: they lead to those that are used now, for all staff."""
@@ -574,12 +602,14 @@ def arguments_of_admin(route: Route, world: World) -> dict[str, object]:
         "invitation": world.invitation.pk,
         "identity": world.identity.pk,
         "group": world.users["author"].groups.get().pk,
+        "hintrequest": world.hint.pk,
     }
     row = rows.get(model, 1)
     if "<content_type_id>" in route.shape:
         row = world.question.pk
     of_question = ContentType.objects.get_for_model(Question)
     others = {"part": "input", "content_type_id": of_question.pk, "app_label": "questions", "url": "nowhere"}
+    others["question_id"] = world.question.pk
     return {"object_id": row, "pk": row, "id": row} | others
 
 

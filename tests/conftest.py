@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from submissions.connections import pool, redis_client
 from submissions.worker import make_worker
 from tests import environment
 from tests.access import World
+from tests.hints.fake_provider import Fails, FakeProvider
 from tests.issuer import Issuer
 from tests.platform.running import RunningPlatform, leashed
 
@@ -151,14 +152,25 @@ class Stack:
         return self.running.child(*words)
 
 
+NO_ANSWER = Fails(400)
+
+
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def model() -> Iterator[FakeProvider]:
+    """The language model that `stack` asks for hints; rules answer, for it gives none unless a test says what."""
+    with FakeProvider(NO_ANSWER) as fake:
+        yield fake
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory, model: FakeProvider) -> Iterator[Stack]:
     """`manage.py up` with the sample questions, started once for all tests that need a whole platform."""
     # Many tests share its one learner.
     settings = {"RATE_LIMIT_SUBMIT": "1000/minute", "RATE_LIMIT_RUN": "1000/minute", "SIGNUP": "open"}
     settings["ENGINE_LANGUAGES"] = "c,cpp,python,java,javascript"
     settings["METRICS_TOKEN"] = METRICS_TOKEN
-    watched_at = first_of_two_free_ports()
+    settings |= {"HINTS_PROVIDER": "openai", "OPENAI_BASE_URL": model.openai_url, "OPENAI_MODEL": "fake"}
+    watched_at = first_of_free_ports(3)
     settings["WORKER_HTTP_PORT"] = str(watched_at)
     running = RunningPlatform(tmp_path_factory.mktemp("stack") / "var", free_port(), **settings)
     try:
@@ -169,12 +181,13 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         running.stop()
 
 
-def first_of_two_free_ports() -> int:
-    """Of a platform's two workers the second one takes the next."""
+def first_of_free_ports(count: int) -> int:
+    """Of a platform's workers the second one takes the next, and so on."""
     while True:
         port = free_port()
-        with socket.socket() as probe, suppress(OSError, OverflowError):
-            probe.bind(("127.0.0.1", port + 1))
+        with ExitStack() as probes, suppress(OSError, OverflowError):
+            for nth in range(1, count):
+                probes.enter_context(socket.socket()).bind(("127.0.0.1", port + nth))
             return port
 
 

@@ -1,11 +1,31 @@
-"""What schemathesis finds in an API that does otherwise than it is described, as one failure of a test."""
+"""Whether an API does as it is described: what schemathesis finds, as one failure of a test, and one answer alone."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 from schemathesis.engine import events, from_schema
 from schemathesis.schemas import BaseSchema
+
+from judgeplatform.openapi.views import description
+
+
+def strict_description() -> dict[str, Any]:
+    """Clients must bear fields that they do not know; what we answer has none but those that are described."""
+    described: dict[str, Any] = json.loads(description("json"))
+    for schema in described["components"]["schemas"].values():
+        if "properties" in schema:
+            schema.setdefault("additionalProperties", False)
+    return described
+
+
+def is_as_described(answer: Any, method: str, address: str, status: str = "200") -> bool:
+    """Whether an answer of our API has the shape that is described there, and nothing more."""
+    described = strict_description()
+    told = described["paths"][address][method]["responses"][status]["content"]["application/json"]["schema"]
+    return Draft202012Validator(told | {"components": described["components"]}).is_valid(answer)
 
 
 def complain_of(schema: BaseSchema) -> None:

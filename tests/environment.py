@@ -92,9 +92,19 @@ os.environ |= {
     "LOG_LEVEL": "DEBUG",
     "LOG_FORMAT": "text",
     "JUDGE0_PROBE_EVERY_S": "0",  # fakes judge nothing; tests of probes switch them on
+    # Set to nothing, so that no key of whoever runs the tests is used, not even one in `.env`.
+    **dict.fromkeys(("HINTS_PROVIDER", "ANTHROPIC_API_KEY", "OPENAI_API_KEY", "OPENAI_BASE_URL"), ""),
 }
 (SCRATCH / "var" / "static").mkdir(parents=True)
-for name in ("DEBUG", "PUBLIC_URL", "ALLOWED_HOSTS", "CODE_EXECUTOR_HOST", "CODE_EXECUTOR_PORT"):
+for name in (
+    "DEBUG",
+    "PUBLIC_URL",
+    "ALLOWED_HOSTS",
+    "CODE_EXECUTOR_HOST",
+    "CODE_EXECUTOR_PORT",
+    "ANTHROPIC_API_KEY_FILE",
+    "OPENAI_API_KEY_FILE",
+):
     os.environ.pop(name, None)
 if _wants_postgres():
     os.environ["DATABASE_URL"] = start_postgres(SCRATCH)

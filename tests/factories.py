@@ -9,6 +9,7 @@ from django.contrib.auth.models import Group
 
 from accounts.models import AUTHORS, User
 from execution.types import Verdict
+from hints.models import HintRequest
 from questions.models import Blob, Question, ReferenceSolution, TestCase
 
 PASSWORD = "a long enough password"
@@ -96,6 +97,27 @@ def make_solution(
         source=source,
         expected_verdict=expected.value,
     )
+
+
+def make_hint(user: User, question: Question | None = None, **fields: Any) -> HintRequest:
+    """One that was answered by a rule: a nudge, unless `kind` and `level` say otherwise."""
+    values: dict[str, Any] = {
+        "kind": "hint",
+        "level": 1,
+        "language": "python",
+        "source_sha256": "0" * 64,
+        "status": HintRequest.Status.DONE,
+        "answer": {
+            "hint": "What does your program print for 1 2?",
+            "confidence": 0.9,
+            "approach": "Follow what it does with this input.",
+            "next_steps": ["Run it on 1 2."],
+            "line": None,
+        },
+        "rule": "nothing_printed",
+        "took_ms": 20,
+    }
+    return HintRequest.objects.create(user=user, question=question, **values | fields)
 
 
 def _as_bytes(data: str | bytes) -> bytes:

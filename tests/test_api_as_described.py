@@ -3,7 +3,6 @@
 A short and always equal run here; all of it, against a platform that judges, with `bin/test --full`.
 """
 
-import json
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from itertools import count
@@ -21,13 +20,12 @@ from schemathesis.config import SchemathesisConfig
 from accounts import keys
 from accounts.scopes import LEARNER, Scope
 from judgeplatform.openapi import problems
-from judgeplatform.openapi.views import description
 from judgeplatform.stack import free_port
 from questions.models import Tag
 from submissions import receipts
 from submissions.models import Submission
 from tests.asking import ADD, Api
-from tests.described import complain_of
+from tests.described import complain_of, strict_description
 from tests.factories import make_author, make_question, make_user
 from tests.platform.running import RunningPlatform, manage
 from tests.stepwise import Stepwise
@@ -139,15 +137,6 @@ def shortly(thoroughly: Collection[str] = ()) -> dict[str, Any]:
         "phases": {"fuzzing": few, "stateful": few, "coverage": coverage},
         "operations": [others] if thoroughly else [],
     }
-
-
-def strict_description() -> dict[str, Any]:
-    """Clients must bear fields that they do not know; what we answer has none but those that are described."""
-    described: dict[str, Any] = json.loads(description("json"))
-    for schema in described["components"]["schemas"].values():
-        if "properties" in schema:
-            schema.setdefault("additionalProperties", False)
-    return described
 
 
 def complain(settings: SchemathesisConfig) -> None:

@@ -186,7 +186,7 @@ async def stream_outcome(address: str, sent: Any, headers: dict[str, str]) -> in
 def test_each_caller_connects_to_what_the_table_says_and_no_more(world, caplog):
     """S4.19, S4.22: a cookie with its origin, a ticket, a key or a token, at every socket and stream."""
     streams = [route for route in pages() if route.shape.endswith(("/stream", "/stream/<pk>"))]
-    assert len(streams) == 3  # S1's also with a slash
+    assert len(streams) == 4  # S1's also with a slash
     ways = [
         *((socket_outcome, *door) for door in doors(world, SOCKETS, sockets())),
         *((stream_outcome, *door) for door in doors(world, LINES, streams)),

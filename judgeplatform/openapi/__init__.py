@@ -5,7 +5,7 @@ rest is said here, in one `Operation` for each method of each view; a view witho
 
     operations    what an operation is described with
     problems      the answers that are problem documents, with their codes
-    accounts, questions, submissions, streams, dialects
+    accounts, questions, submissions, streams, dialects, hints
                   the operations of each part, and serializers that do nothing but describe what is answered
     around        what is no view of the API: health and websockets
     schema        the inspector that drf-spectacular asks, and what it needs to know of our fields and credentials

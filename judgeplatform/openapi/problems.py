@@ -82,6 +82,12 @@ FORBIDDEN = Problem(
     "The credential does not allow this.",
     ("missing_scope", "permission_denied", "foreign_origin"),
 )
+NO_HINT_YET = Problem(
+    "NoHintYet",
+    403,
+    "The credential does not allow this, there are no hints for the question, or the level is not open yet.",
+    (*FORBIDDEN.codes, "hints_off", "level_locked"),
+)
 NOT_FOUND = Problem(
     "NotFound", 404, "It is not there, or not yours to see.", ("not_found", "unknown_question")
 )
@@ -115,6 +121,7 @@ NOT_JUDGED = Problem(
         "no_testcases",
         "expired",
         "timeout",
+        "not_judged",
     ),
     SOMETIMES_RETRY_AFTER,
 )
@@ -124,4 +131,11 @@ UNAVAILABLE = Problem(
     "Not just now: something we need does not answer, or the queue is full.",
     ("unavailable", "queue_full"),
     RETRY_AFTER,
+)
+NO_HINT = Problem(
+    "NoHint",
+    503,
+    "Not just now: something we need does not answer, or only a language model could tell.",
+    (*UNAVAILABLE.codes, "provider_required", "provider_failed", "hint_lost"),
+    SOMETIMES_RETRY_AFTER,
 )

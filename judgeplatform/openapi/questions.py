@@ -78,6 +78,9 @@ class QuestionDetail(QuestionSummary):
     explain_hidden = serializers.BooleanField(
         help_text="Whether one is told what kind of difference there was on a hidden case."
     )
+    offers_hints = serializers.BooleanField(
+        help_text="Whether hints, reviews and analyses are offered for it."
+    )
     public_cases = PublicCase(many=True)
     hidden_cases = serializers.IntegerField(help_text="How many there are.")
 

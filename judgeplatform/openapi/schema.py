@@ -14,6 +14,7 @@ from judgeplatform.openapi import (
     around,
     dialects,
     fields,
+    hints,
     offers,
     operations,
     problems,
@@ -34,6 +35,7 @@ OPERATIONS: Described = {
     **offers.OPERATIONS,
     **accounts.OPERATIONS,
     **dialects.OPERATIONS,
+    **hints.OPERATIONS,
     **around.OPERATIONS,
 }
 TICKET = {
@@ -121,7 +123,6 @@ class AutoSchema(openapi.AutoSchema):
         if "{" in self.path:
             yield problems.NOT_FOUND
         yield problems.NOT_ACCEPTABLE
-        yield from self.operation.problems
         if self.method == "POST":
             yield problems.TOO_LARGE
         if self.operation.body:
@@ -131,6 +132,7 @@ class AutoSchema(openapi.AutoSchema):
         yield problems.RATE_LIMITED  # be it only as a stranger
         yield problems.INTERNAL
         yield problems.UNAVAILABLE
+        yield from self.operation.problems  # of the same status they say more
 
     def _register(self, name: str, kind: str, schema: dict[str, Any]) -> None:
         self.registry.register_on_missing(ResolvedComponent(name, kind, schema, object=name))

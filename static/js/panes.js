@@ -14,6 +14,7 @@ export function startTabs(root = document) {
   }
 }
 
+/** The tab hears of it as the event `open`. */
 export function openTab(id) {
   const tab = document.getElementById(id);
   const tabs = [...tab.closest('[role="tablist"]').querySelectorAll('[role="tab"]')];
@@ -21,6 +22,7 @@ export function openTab(id) {
   for (const one of tabs) {
     document.getElementById(one.getAttribute("aria-controls")).toggleAttribute("data-open", one === tab);
   }
+  tab.dispatchEvent(new Event("open"));
 }
 
 /** The three panes of a small screen; `onShow(name)` is called after each change. */

@@ -1,6 +1,7 @@
 // The solve page: write, run, submit, and watch. Everything here is on top of a page that works without it.
 
 import "./copying.js";
+import { Hints } from "./hints.js";
 import { follow } from "./live.js";
 import { pageData, say, showLink, startKeys } from "./page.js";
 import { isSmall, openTab, startPanes, startSplitter, startTabs } from "./panes.js";
@@ -43,10 +44,19 @@ async function reset() {
   editor.focus();
 }
 
+/** As the API tells of it; null where it does not. */
+async function fetchAttempt(id) {
+  try {
+    const answer = await fetch(`${data.submitUrl}${id}/`, { headers: { Accept: "application/json" } });
+    return answer.ok ? await answer.json() : null;
+  } catch {
+    return null;
+  }
+}
+
 async function loadAttempt(id) {
-  const answer = await fetch(`${data.submitUrl}${id}/`, { headers: { Accept: "application/json" } });
-  if (!answer.ok) { sending.tell(["It could not be loaded. Please try again."]); return; }
-  const attempt = await answer.json();
+  const attempt = await fetchAttempt(id);
+  if (!attempt) { sending.tell(["It could not be loaded. Please try again."]); return; }
   if (!(attempt.language in data.languages)) { sending.tell(["Its language is no longer offered here."]); return; }
   if (attempt.language !== writing.language) writing.change(attempt.language);
   const isSure = !writing.isDirty || writing.source === attempt.source || await confirmed(
@@ -63,7 +73,7 @@ async function loadAttempt(id) {
 
 startTabs();
 const solve = byId("solve");
-const showPane = startPanes(solve, () => editor.resize());
+const showPane = startPanes(solve, () => { editor.resize(); hints.look(); });
 startSplitter(byId("split-columns"), solve, "--left", () => editor.resize());
 startSplitter(byId("split-rows"), byId("pane-work"), "--top", () => editor.resize());
 
@@ -104,6 +114,7 @@ function watch(submission) {
       byId("result-mark").textContent = `${event.cases.judged}/${event.cases.total}`;
       await shown;
       if (event.final && result.element?.dataset.kind === "graded") renewHistory();
+      if (event.final && event.outcome === "failed") hints.attemptFailed();
     },
     onQueue: (place) => result.moveUp(place),
     onLink: showLink,
@@ -123,6 +134,28 @@ async function renewHistory() {
   byId("history").innerHTML = await answer.text();
   const count = byId("history").querySelector("[data-count]")?.dataset.count;
   byId("history-count").textContent = count ? `(${count})` : "";
+}
+
+// --- Hints --------------------------------------------------------------------------------------------------
+
+const hints = new Hints(byId("hints"), byId("tab-hints"), { url: data.hintsUrl, isSignedIn: data.user !== null, signIn: data.signIn, say });
+
+function openHints() {
+  openTab("tab-hints");
+  if (isSmall()) showPane("problem");
+  byId("panel-hints").focus();
+}
+
+/** A hint's line is one of the program that it is about. Where the editor has another one, that program's page opens. */
+async function goToLine(link) {
+  const attempt = await fetchAttempt(link.dataset.of);
+  if (attempt?.source === writing.source) goTo(link);
+  else location.assign(link.href);
+}
+
+function goTo({ dataset }) {
+  if (isSmall()) showPane("code");
+  editor.goTo(Number(dataset.line), Number(dataset.column ?? 1));
 }
 
 // --- Run and Submit -----------------------------------------------------------------------------------------
@@ -168,14 +201,21 @@ byId("input").addEventListener("input", () => { byId("with-input").checked = wri
 document.addEventListener("click", (event) => {
   const load = event.target.closest("a[data-load]");
   const place = event.target.closest("#result a[data-line]");
+  const lineOfHint = event.target.closest("#hints a[data-line]");
+  const offersHints = event.target.closest("a[data-hints]");
   const use = event.target.closest("[data-use-input]");
   if (load) {
     event.preventDefault();
     loadAttempt(load.dataset.load);
   } else if (place) {
     event.preventDefault();
-    if (isSmall()) showPane("code");
-    editor.goTo(Number(place.dataset.line), Number(place.dataset.column));
+    goTo(place);
+  } else if (lineOfHint) {
+    event.preventDefault();
+    goToLine(lineOfHint);
+  } else if (offersHints) {
+    event.preventDefault();
+    openHints();
   } else if (use) {
     byId("input").value = use.closest(".sample").querySelector("[data-input]").textContent;
     byId("input").dispatchEvent(new Event("input"));

@@ -4,7 +4,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Visit, await_verdict, write
+from tests.browser.conftest import VERDICT_MS, Visit, await_verdict, write
 
 WRONG = "a, b = map(int, input().split())\nprint(a - b)\n"
 WIDE, NARROW = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
@@ -63,6 +63,13 @@ def test_axe_finds_nothing_on_the_solve_page_and_on_results(visit: Visit, color_
     page.get_by_role("tab", name="History").click()
     expect(page.locator("#history .chip").first).to_be_visible()
     assert violations(page) == []
+    page.get_by_role("tab", name="Hints").click()
+    expect(page.locator(".hints-panel")).to_be_visible()
+    if page.locator(".offer").is_visible():
+        page.locator(".offer button").click()
+    expect(page.locator(".given").first).to_be_visible(timeout=VERDICT_MS)
+    assert violations(page) == []
+    page.get_by_role("tab", name="History").click()
 
     page.locator("#history .chip").first.click()
     assert violations(page) == []

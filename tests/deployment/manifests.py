@@ -120,7 +120,7 @@ class _Reader:
         for source in container.get("envFrom", ()):
             if "configMapRef" in source:
                 found |= self._config_map(source["configMapRef"]["name"])
-            else:
+            elif not source["secretRef"].get("optional"):  # whoever has filled in no more has none of those
                 found |= self._secret(source["secretRef"]["name"])
         for one in container.get("env", ()):
             found[one["name"]] = one["value"] if "value" in one else self._referred(one["valueFrom"])

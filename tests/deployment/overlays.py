@@ -12,7 +12,7 @@ from tests.platform.running import ROOT
 
 K8S = ROOT / "deploy/k8s"
 OVERLAYS = sorted(path.name for path in (K8S / "overlays").iterdir())
-EXAMPLES = ("secrets.yaml", "ingress.yaml", "backup.yaml", "restore.yaml")
+EXAMPLES = ("secrets.yaml", "ingress.yaml", "backup.yaml", "restore.yaml", "hints-provider.yaml")
 """Those of Kubernetes' own kinds."""
 
 WITH_PODS = ("Deployment", "StatefulSet", "Job", "CronJob")

@@ -15,9 +15,9 @@ signal.pause()
 """
 
 
-@pytest.fixture
-def worker():
-    command = leashed(sys.executable, "-c", A_WORKER, "judge_worker", "--queue")
+@pytest.fixture(params=[("judge_worker", "--queue"), ("hints_worker",)], ids=["judge_worker", "hints_worker"])
+def worker(request):
+    command = leashed(sys.executable, "-c", A_WORKER, *request.param)
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout.readline() == "works\n"
         yield process

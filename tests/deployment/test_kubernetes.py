@@ -35,7 +35,7 @@ from tests.deployment.overlays import (
 from tests.platform.running import ROOT, clean_environment
 
 SCHEMAS_OF = "1.34"
-WORKERS = ("code-exec", "code-exec-low")
+WORKERS = ("code-exec", "code-exec-low", "hints")
 ALL = list(plain())
 """Without what Kustomize makes."""
 
@@ -120,6 +120,7 @@ def test_every_file_belongs_to_some_overlay():
         ("with-engine", "Deployment", "code-exec"),  # S2.33
         ("with-engine", "HorizontalPodAutoscaler", "code-exec"),
         ("with-engine", "Deployment", "code-exec-low"),
+        ("with-engine", "Deployment", "hints"),
         ("with-engine", "Deployment", "web"),
         ("with-engine", "HorizontalPodAutoscaler", "web"),
         ("with-engine", "StatefulSet", "engine"),
@@ -196,9 +197,13 @@ RESERVED = 3 + 2
 """PostgreSQL's own for superusers; the job that migrates, and a person."""
 
 
-def most_connections(web: int, workers: int, low: int) -> int:
-    of_a_worker = configured.JUDGE_CONCURRENCY + BESIDE_SLOTS
-    return web * PER_WEB + workers * of_a_worker + low * (4 + BESIDE_SLOTS) + RESERVED
+def most_connections(web: int, workers: int, low: int, hints: int) -> int:
+    of_workers = (
+        workers * (configured.JUDGE_CONCURRENCY + BESIDE_SLOTS)
+        + low * (4 + BESIDE_SLOTS)
+        + hints * (configured.HINTS_CONCURRENCY + BESIDE_SLOTS)
+    )
+    return web * PER_WEB + of_workers + RESERVED
 
 
 def max_connections(command: list[str]) -> int:
@@ -210,9 +215,11 @@ def test_postgresql_has_connections_for_all_that_autoscalers_allow_and_a_rolling
     most = {
         one["metadata"]["name"]: one["spec"]["maxReplicas"] for one in of_kind(ALL, "HorizontalPodAutoscaler")
     }
-    low = named(ALL, "Deployment", "code-exec-low")
+    low, hints = (named(ALL, "Deployment", name) for name in ("code-exec-low", "hints"))
     assert pod(low)["containers"][0]["command"][-2:] == ["--concurrency", "4"]
-    wanted = most_connections(most["web"] + 1, most["code-exec"] + 1, low["spec"]["replicas"] + 1)
+    wanted = most_connections(
+        most["web"] + 1, most["code-exec"] + 1, low["spec"]["replicas"] + 1, hints["spec"]["replicas"] + 1
+    )
     (postgres,) = pod(named(ALL, "StatefulSet", "postgres"))["containers"]
     assert max_connections(postgres["command"]) >= wanted
     keda = yaml.safe_load((K8S / "examples/keda.yaml").read_text())
@@ -222,7 +229,7 @@ def test_postgresql_has_connections_for_all_that_autoscalers_allow_and_a_rolling
 def test_postgresql_of_compose_has_connections_for_the_replicas_that_the_page_tells_of():
     compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
     assert "--scale web=3 --scale worker=2" in (ROOT / "docs/deployment.md").read_text()
-    assert max_connections(compose["postgres"]["command"]) >= most_connections(3, 2, 1)
+    assert max_connections(compose["postgres"]["command"]) >= most_connections(3, 2, 1, 1)
 
 
 def test_redis_refuses_before_the_kernel_ends_it():
@@ -451,7 +458,12 @@ def test_an_engine_runs_as_many_programs_at_once_as_it_has_processors():
 
 @pytest.mark.parametrize(
     ("name", "ready_at"),
-    [("web", "/readyz?role=web"), ("code-exec", "/readyz"), ("code-exec-low", "/readyz")],
+    [
+        ("web", "/readyz?role=web"),
+        ("code-exec", "/readyz"),
+        ("code-exec-low", "/readyz"),
+        ("hints", "/readyz"),
+    ],
 )
 def test_what_is_asked_whether_it_lives_touches_nothing_and_whether_it_is_ready_all_that_it_needs(
     name, ready_at
@@ -510,7 +522,7 @@ def test_secrets_are_only_referred_to_and_the_example_has_them_all():
 
 def test_the_example_of_secrets_has_the_settings_names():
     for one in of_kind(ALL, "Secret"):
-        if one["metadata"]["name"] in ("judge", "backend-tokens", "engine"):
+        if one["metadata"]["name"] in ("judge", "backend-tokens", "hints-provider", "engine"):
             assert [name for name in one["stringData"] if not is_a_setting(name)] == []
 
 
@@ -519,6 +531,21 @@ def test_only_workers_get_what_opens_the_judges():
         one["metadata"]["name"] for one in workloads(ALL) if ("backend-tokens", None) in secrets_named(one)
     }
     assert holding == set(WORKERS)
+
+
+def test_only_the_worker_of_hints_gets_what_opens_language_models_and_works_without():
+    """S3.23 (in part)"""
+    holding = {
+        one["metadata"]["name"] for one in workloads(ALL) if ("hints-provider", None) in secrets_named(one)
+    }
+    assert holding == {"hints"}
+    (container,) = pod(named(ALL, "Deployment", "hints"))["containers"]
+    (reference,) = [
+        one["secretRef"]
+        for one in container["envFrom"]
+        if one.get("secretRef", {}).get("name") == "hints-provider"
+    ]
+    assert reference["optional"] is True
 
 
 def test_ports_are_those_of_the_image():
@@ -537,7 +564,7 @@ def test_every_command_of_ours_is_there():
             if words[0].startswith("deploy/"):
                 assert (ROOT / words[0]).stat().st_mode & 0o111
             elif "manage.py" in words:
-                assert words[2] in {"judge_worker", "migrate", "restore", "runengine"}
+                assert words[2] in {"judge_worker", "hints_worker", "migrate", "restore", "runengine"}
 
 
 def test_the_documentation_names_every_overlay_and_every_example():

@@ -81,13 +81,14 @@ def each(sources: str, targets: str, *ports: int) -> Iterator[Connection]:
             yield from ((source, target, port) for port in ports)
 
 
-WORKERS = "code-exec code-exec-low"
+JUDGING = "code-exec code-exec-low"
+WORKERS = f"{JUDGING} hints"
 OF_THE_APP = {
     *each(f"web migrate {WORKERS}", "dns", 53),
     *each("ingress prometheus", "web", 8000),
     *each("prometheus", WORKERS, 9100),
     *each("web", " ".join(PUBLIC), 443, 465, 587),  # mail, keys of the OIDC issuer
-    *each(WORKERS, " ".join(PUBLIC), 80, 443),  # webhooks
+    *each(JUDGING, " ".join(PUBLIC), 80, 443),  # webhooks
 }
 OF_THE_DATA = {
     *each(f"web migrate {WORKERS}", "postgres", 5432),
@@ -130,6 +131,13 @@ def test_the_examples_let_a_backup_reach_the_database_and_a_restore_also_ask_who
         *each("backup restore", "postgres", 5432),
         *each("restore", "redis", 6379),
     }
+
+
+def test_hints_reach_nobody_outside_but_by_the_example_that_lets_them_reach_a_provider():
+    """S3.23 (in part)"""
+    objects = [*built("with-engine"), *example("hints-provider.yaml")]
+    opened = allowed(objects, policies_of(objects)) - EXPECTED["with-engine"]
+    assert opened == {*each("hints", " ".join(PUBLIC), 443)}
 
 
 @pytest.mark.parametrize("overlay", ["with-engine", "with-judge0"])

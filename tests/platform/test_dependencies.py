@@ -9,7 +9,7 @@ from packaging.utils import canonicalize_name
 
 from tests.platform.running import ROOT
 
-LISTS = ("requirements.txt", "requirements-dev.txt")
+LISTS = ("requirements.txt", "requirements-ai.txt", "requirements-dev.txt")
 
 
 def pinned(name: str) -> dict[str, Requirement]:

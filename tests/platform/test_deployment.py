@@ -39,6 +39,7 @@ def test_the_stack_has_only_web_worker_redis_postgres_and_a_judge():
     assert {name.removesuffix("-low") for name in usual} == {
         "web",
         "worker",
+        "hints",
         "redis",
         "postgres",
         "engine",
@@ -62,14 +63,14 @@ def test_judge0_is_a_profile_of_four_services_that_reach_nothing_of_ours():
 def test_one_job_brings_the_database_up_to_date_before_web_and_workers_start():
     assert SERVICES["migrate"]["command"][:3] == ["python", "manage.py", "migrate"]
     assert SERVICES["migrate"]["restart"] == "on-failure"
-    for name in ("web", "worker", "worker-low"):
+    for name in ("web", "worker", "worker-low", "hints"):
         assert SERVICES[name]["depends_on"]["migrate"] == {"condition": "service_completed_successfully"}
     assert "migrate" not in read("deploy/start-web").partition("\nset -eu")[2]
 
 
 def test_web_and_workers_are_services_of_their_own_from_one_image():
     """S1.37, S0.34"""
-    assert SERVICES["web"]["image"] == SERVICES["worker"]["image"] == SERVICES["worker-low"]["image"]
+    assert len({SERVICES[name]["image"] for name in ("web", "worker", "worker-low", "hints")}) == 1
     assert "command" not in SERVICES["web"]
     assert [SERVICES[name]["command"][3:5] for name in ("worker", "worker-low")] == [
         ["--queue", "default"],
@@ -79,7 +80,7 @@ def test_web_and_workers_are_services_of_their_own_from_one_image():
 
 def test_only_workers_share_a_network_with_the_judge_and_it_leads_nowhere_else():
     judged_at = {name for name, service in SERVICES.items() if "judging" in service["networks"]}
-    assert judged_at == {"worker", "worker-low", "engine", "judge0-server"}
+    assert judged_at == {"worker", "worker-low", "hints", "engine", "judge0-server"}
     assert SERVICES["engine"]["networks"] == ["judging"]
     assert COMPOSE["networks"]["judging"] == {"internal": True}
 
@@ -90,7 +91,7 @@ def test_only_the_web_is_published_and_only_on_loopback():
 
 
 def test_a_worker_gets_longer_to_stop_than_it_gives_its_jobs():
-    for name in ("worker", "worker-low"):
+    for name in ("worker", "worker-low", "hints"):
         grace_s = int(SERVICES[name]["environment"]["JUDGE_GRACE_S"])
         assert int(SERVICES[name]["stop_grace_period"].removesuffix("s")) >= grace_s + 10
 
@@ -112,7 +113,7 @@ def test_every_command_of_manage_py_that_a_container_runs_exists():
             elif word == "RUN":
                 commands += [shlex.split(part) for part in rest.split("&&")]
     named = {command[command.index("manage.py") + 1] for command in commands if "manage.py" in command}
-    assert named == {"judge_worker", "runengine", "collectstatic", "migrate"}
+    assert named == {"judge_worker", "hints_worker", "runengine", "collectstatic", "migrate"}
     assert named <= set(get_commands())
 
 
@@ -137,7 +138,7 @@ def test_all_that_is_copied_into_an_image_is_there_and_not_ignored():
         if word == "COPY" and not rest.startswith("--from=")
         for source in rest.split()[:-1]
     ]
-    assert sources == ["requirements.txt", "."]
+    assert sources == ["requirements.txt", "requirements-ai.txt", "."]
     assert "!requirements.txt" in ignored
     kept = [line.removeprefix("!") for line in ignored if line.startswith("!")]
     assert [name for name in kept if not (ROOT / name).exists()] == []
@@ -184,6 +185,20 @@ def test_every_variable_of_our_containers_is_one_that_the_settings_read():
     assert are_settings({name for service in ours for name in service["environment"]})
 
 
+OF_HINTS = {
+    "HINTS_PROVIDER",
+    "HINTS_TIMEOUT_S",
+    "HINTS_MAX_TOKENS",
+    "HINTS_CONCURRENCY",
+    "ANTHROPIC_API_KEY",
+    "ANTHROPIC_MODEL",
+    "ANTHROPIC_BASE_URL",
+    "OPENAI_API_KEY",
+    "OPENAI_MODEL",
+    "OPENAI_BASE_URL",
+}
+
+
 def passed_on(service: str) -> set[str]:
     """The settings that reach a container as .env says them, or not at all."""
     return {name for name, value in SERVICES[service]["environment"].items() if value is None}
@@ -205,13 +220,14 @@ def test_whatever_can_be_set_can_be_set_in_a_container(service):
     of_development = {"DEBUG", "RATE_LIMIT_BACKEND", "REQUIRE_CODE_EXEC_KEY"}
     of_workers = {"JUDGE0_AUTH_TOKEN", "JUDGE0_AUTHZ_TOKEN", "JUDGE0_HEADERS_<n>", "JUDGE_CONCURRENCY"}
     elsewhere = of_the_container | of_this_file | of_one_server | of_manifests | of_development | of_workers
+    elsewhere |= OF_HINTS
 
     wanted = {name for name in settings.CONFIGURATION.settings if not name.startswith("ENGINE_")}
 
     assert wanted - elsewhere - passed_on(service) == set()
 
 
-@pytest.mark.parametrize("service", ["web", "worker", "worker-low"])
+@pytest.mark.parametrize("service", ["web", "worker", "worker-low", "hints"])
 def test_what_opens_the_judges_is_for_workers_alone(service):
     held = {
         name
@@ -222,6 +238,13 @@ def test_what_opens_the_judges_is_for_workers_alone(service):
     assert bool(held) == (service != "web")
     if held:
         assert {"JUDGE0_AUTH_TOKEN", "JUDGE0_AUTHZ_TOKEN", "JUDGE0_HEADERS_1", "JUDGE0_HEADERS_2"} <= held
+
+
+def test_what_opens_language_models_is_for_the_worker_of_hints_alone():
+    """S3.23 (in part)"""
+    holding = {name for name, service in SERVICES.items() if OF_HINTS & set(service.get("environment") or ())}
+    assert holding == {"hints"}
+    assert passed_on("hints") >= OF_HINTS | passed_on("worker")
 
 
 def test_what_the_example_offers_gets_into_the_containers():

@@ -56,6 +56,21 @@ def test_before_the_first_start_what_is_yet_to_start_is_off_and_no_fault(tmp_pat
     assert doctor.returncode == 0, doctor.stdout
 
 
+def test_it_says_who_writes_hints_and_no_key_or_address(settings):
+    settings.HINTS_PROVIDER = "none"
+    (rules,) = doctor.hints()
+    settings.HINTS_PROVIDER, settings.OPENAI_MODEL = "openai", "toy"
+    settings.OPENAI_API_KEY = "sk-secret"
+    settings.OPENAI_BASE_URL = "http://user:secret@127.0.0.1:8080/v1?key=secret"
+    (model,) = doctor.hints()
+    settings.OPENAI_BASE_URL = "http://["
+    (broken,) = doctor.hints()
+
+    assert rules.text == "written by rules"
+    assert model.text == "written by toy at 127.0.0.1"
+    assert "[" not in broken.text
+
+
 def test_what_a_killed_platform_left_does_not_count_as_running(tmp_path):
     (tmp_path / "up.lock").write_text("1")
     (tmp_path / "up.env").write_text(
@@ -105,11 +120,12 @@ def test_a_queue_that_nobody_judges_and_one_that_does_not_move_are_problems():
     )
     Submission.objects.filter(pk=submission.pk).update(created_at=Now() - timedelta(minutes=5))
 
-    default, low = doctor.workers()
+    default, low, hints = doctor.workers()
     of_default, of_low = doctor.queues()
 
-    assert (default.state, low.state) == ("PROBLEM", "ok")
-    assert default.text == "none judges the queue “default”: start manage.py judge_worker --queue default"
+    assert (default.state, low.state, hints.state) == ("PROBLEM", "ok", "PROBLEM")
+    assert default.text == "none serves the queue “default”: start manage.py judge_worker --queue default"
+    assert hints.text.endswith("start manage.py hints_worker")
     assert low.text == "“low”: 1, for 2 at once"
     assert (of_default.state, of_low.state) == ("PROBLEM", "ok")
     assert of_default.text.startswith("“default”: 1 in line, the first for 5 min: ")

@@ -21,6 +21,10 @@ WAITED_FOR = {
     "s3Execute": ("success", True),
     "s3Test": ("passedTests", 1),
     "s3Validate": ("isValid", True),
+    "s3Hint": ("level", 1),
+    "s3Hints": ("level", 1),
+    "s3Review": ("source", "rules"),
+    "s3Analyze": ("source", "rules"),
 }
 """Operations that can be waited for, and what their example comes to."""
 
@@ -154,6 +158,8 @@ def test_all_that_can_be_read_is_as_described(client: Client, stack: Stack):
         inside = {part: value for part, value in known.items() if f"{{{part}}}" in author.operations[name][0]}
         if name == "getRun":
             inside["id"] = author.call("createRun")["id"]
+        if name == "s3GetHintRequest":
+            inside["id"] = author.call("s3Review")["id"]
         author.call(name, **inside)
 
     assert len(read) > 25

@@ -29,6 +29,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from accounts import limits
 from execution import errors, languages
 from execution.judge0 import name_of
+from hints import answering  # noqa: F401 (its metrics are in the document, too)
 from submissions import cluster, ephemeral, judging, leases, lifecycle, recovery, waiting
 from submissions.backends import visit
 from submissions.cluster import Cluster
@@ -407,11 +408,12 @@ def test_several_processes_behind_one_address_count_together_and_tell_the_instal
 
 @pytest.fixture(scope="module")
 def live(stack) -> dict[str, bytes]:
-    """What web and worker of a running platform tell after it has judged a sample, as it does at its start."""
+    """What web and workers of a running platform tell after it has judged a sample, as it does at its start."""
     worker = f"http://127.0.0.1:{stack.watched_at}"
     return {
         "web": requests.get(f"{stack.url}/metrics", headers=BEARER, timeout=10).content,
         "worker": requests.get(f"{worker}/metrics", timeout=10).content,
+        "hints": requests.get(f"http://127.0.0.1:{stack.watched_at + 2}/metrics", timeout=10).content,
     }
 
 
@@ -423,7 +425,7 @@ def promtool() -> str:
     return found
 
 
-@pytest.mark.parametrize("process", ["web", "worker"])
+@pytest.mark.parametrize("process", ["web", "worker", "hints"])
 def test_promtool_finds_nothing_wrong_with_what_is_told(live, promtool, process):
     """S2.16"""
     checked = subprocess.run([promtool, "check", "metrics"], input=live[process], capture_output=True)

@@ -28,7 +28,7 @@ class Machine:
         (self.clone / "bin").mkdir(parents=True)
         for name in ("setup", "run"):
             shutil.copy(ROOT / "bin" / name, self.clone / "bin")
-        for name in ("requirements.txt", "requirements-dev.txt"):
+        for name in ("requirements.txt", "requirements-ai.txt", "requirements-dev.txt"):
             (self.clone / name).touch()
         for name in NEEDED:
             self.has(name, f'exec {shutil.which(name)} "$@"')
@@ -155,6 +155,26 @@ def test_a_second_call_changes_nothing(machine):
     (machine.clone / "requirements.txt").write_text("something==1\n")
     machine.set_up()
     assert "-m pip install" in calls.read_text()
+
+
+def test_what_language_models_need_is_installed_where_it_is_wanted_and_kept_up_to_date(machine):
+    for tool in ("gcc", "g++", "bwrap"):
+        machine.has(tool)
+    python = machine.clone / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    calls = machine.clone / "calls"
+    python.write_text(f'#!/bin/sh\necho "$*" >>{calls}\n')
+    python.chmod(0o755)
+    machine.set_up()
+    assert "requirements-ai.txt" not in calls.read_text()
+    machine.set_up("--ai")
+    assert "-r requirements-ai.txt" in calls.read_text()
+    calls.write_text("")
+    machine.set_up()
+    assert "-m pip install" not in calls.read_text()
+    (machine.clone / "requirements.txt").write_text("something==1\n")
+    machine.set_up()
+    assert "-r requirements-ai.txt" in calls.read_text()
 
 
 @pytest.fixture

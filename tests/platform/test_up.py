@@ -93,9 +93,10 @@ def test_web_and_workers_are_processes_of_their_own(platform):
         platform.child("daphne").pid,
         platform.child("judge_worker", "default").pid,
         platform.child("judge_worker", "low").pid,
+        platform.child("hints_worker").pid,
         platform.child("runengine").pid,
     }
-    assert len(pids) == 4
+    assert len(pids) == 5
 
 
 def test_a_killed_worker_is_reported_in_one_line_and_started_again(platform):
@@ -279,7 +280,7 @@ def test_behind_a_trusted_proxy_the_web_believes_what_it_says_about_addresses(tm
     assert "--proxy-headers" not in web_of(trusts_proxy=False)
 
 
-@pytest.mark.parametrize(("port", "ports"), [(9100, ["9100", "9101"]), (0, ["0", "0"])])
+@pytest.mark.parametrize(("port", "ports"), [(9100, ["9100", "9101", "9102"]), (0, ["0", "0", "0"])])
 def test_each_worker_tells_how_it_is_at_a_port_of_its_own(tmp_path, port, ports):
     elsewhere = {"REDIS_URL": "redis://127.0.0.1:1/0", "JUDGE0_URLS": "http://127.0.0.1:1"}
     stack = Stack(tmp_path, ROOT, "127.0.0.1", 8000, 1.0, False, elsewhere, worker_http_port=port)

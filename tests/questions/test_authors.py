@@ -16,12 +16,13 @@ def test_authors_may_do_everything_with_questions_and_look_at_submissions() -> N
         for action in ("add", "change", "delete", "view"):
             assert author.has_perm(f"questions.{action}_{model}")
     assert author.has_perm("submissions.view_submission")
+    assert author.has_perm("hints.view_hintrequest")
     assert not author.is_superuser
 
 
 def test_authors_may_not_touch_users_or_submissions() -> None:
     author = make_author()
-    others = author.get_all_permissions() - {"submissions.view_submission"}
+    others = author.get_all_permissions() - {"submissions.view_submission", "hints.view_hintrequest"}
     assert {permission.split(".")[0] for permission in others} == {"questions"}
 
 
@@ -31,7 +32,7 @@ def test_the_group_gets_its_permissions_back_with_the_next_migrate(django_db_blo
     group = Group.objects.get(name=AUTHORS)
     group.permissions.clear()
     call_command("migrate", verbosity=0)
-    assert group.permissions.count() == 21
+    assert group.permissions.count() == 22
 
 
 @pytest.mark.parametrize("username", [CODE_EXEC, SYSTEM])

@@ -9,7 +9,7 @@ CSS = (Path(__file__).resolve().parents[2] / "static/css/app.css").read_text()
 
 TEXT = [  # at least 4.5
     *[("ink", ground) for ground in ("bg", "surface", "sunken", "raised", "active-line")],
-    *[("muted", ground) for ground in ("bg", "surface", "sunken", "raised", "active-line")],
+    *[("muted", ground) for ground in ("bg", "surface", "sunken", "raised", "active-line", "accent-bg")],
     *[("accent", ground) for ground in ("bg", "surface", "sunken", "raised", "accent-bg")],
     *[("ok", ground) for ground in ("surface", "ok-bg")],
     *[("bad", ground) for ground in ("bg", "surface", "bad-bg")],

@@ -27,12 +27,12 @@ from accounts.models import User
 from execution.engine import toolchain
 from execution.engine.problems import Problem
 from execution.engine.requirements import problems
+from hints.providers import chosen
 from judgeplatform import stack
 from judgeplatform.stack import CannotStart
 from submissions.connections import redis_client
 from submissions.dependencies import missing_migrations, redis_trouble
-from submissions.models import Submission
-from submissions.overview import LEAST_FREE_BYTES, disk, lanes
+from submissions.overview import LEAST_FREE_BYTES, command_of, disk, lanes
 from submissions.waiting import crew
 
 MOST_CLOCK_DIFFERENCE_S = 2.0
@@ -71,6 +71,7 @@ class Command(BaseCommand):
             backends,
             workers,
             queues,
+            hints,
             configuration,
         )
         findings = [finding for part in parts for finding in part()]
@@ -253,7 +254,7 @@ def workers() -> Iterator[Finding]:
     if waits_for_up():
         yield Finding("workers", State.OFF, "not running; bin/run starts them")
         return
-    for lane in Submission.LANES:
+    for lane in settings.RQ_QUEUES:
         try:
             slots = crew(lane).values()
         except redis.RedisError:
@@ -264,7 +265,7 @@ def workers() -> Iterator[Finding]:
             yield Finding(
                 "workers",
                 State.PROBLEM,
-                f"none judges the queue “{lane}”: start manage.py judge_worker --queue {lane}",
+                f"none serves the queue “{lane}”: start manage.py {command_of(lane)}",
             )
 
 
@@ -283,6 +284,15 @@ def queues() -> Iterator[Finding]:
             yield Finding("queue", State.PROBLEM, f"{words}, the first for {lane.waits}: {advice}")
         else:
             yield Finding("queue", State.OK, words)
+
+
+def hints() -> Iterator[Finding]:
+    """Who writes them; a model is not asked, since that costs."""
+    access = chosen()
+    if access is None:
+        yield Finding("hints", State.OK, "written by rules")
+    else:
+        yield Finding("hints", State.OK, f"written by {access.model} at {access.host}")
 
 
 def configuration() -> Iterator[Finding]:
