@@ -59,6 +59,7 @@ def submit(question, language: str, source: str) -> Submission:
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
+@pytest.mark.full
 def test_a_program_that_misbehaves_gets_its_verdict_and_the_next_one_is_judged_as_usual(engine, work, name):
     """S1.50, S1.51, S3.31 (in part)"""
     language, source, expected = PROGRAMS[name]

@@ -77,7 +77,7 @@ def judge(elsewhere: Elsewhere, foreign_page: Page) -> Page:
 
 
 def test_in_a_shell_the_verdict_is_waited_for(elsewhere: Elsewhere):
-    graded, _, _ = examples("sh")
+    graded, *_ = examples("sh")
 
     (judged,) = objects(shell(elsewhere, graded))
 
@@ -85,7 +85,7 @@ def test_in_a_shell_the_verdict_is_waited_for(elsewhere: Elsewhere):
 
 
 def test_in_a_shell_a_submission_is_followed_and_asked_for(elsewhere: Elsewhere):
-    _, followed, _ = examples("sh")
+    _, followed, *_ = examples("sh")
 
     lines = shell(elsewhere, followed)
 
@@ -99,11 +99,26 @@ def test_in_a_shell_a_submission_is_followed_and_asked_for(elsewhere: Elsewhere)
 
 
 def test_in_a_shell_a_program_is_run(elsewhere: Elsewhere):
-    _, _, ran = examples("sh")
+    _, _, ran, *_ = examples("sh")
 
     (told,) = objects(shell(elsewhere, ran))
 
     assert [case["output"] for case in told["results"]] == ["Hello\n"]
+
+
+def test_in_a_shell_hints_reviews_and_analyses_are_asked_for_and_rated(elsewhere: Elsewhere):
+    """S3.14 (in part), S3.16 (in part), S3.18 (in part)"""
+    *_, hinted, reviewed, rated = examples("sh")
+
+    hint, hints = objects(shell(elsewhere, hinted))
+    review, analysis = objects(shell(elsewhere, reviewed))
+    *_, rating = objects(shell(elsewhere, rated))
+
+    assert hint["nextSteps"]
+    assert [one["level"] for one in hints["hints"]] == [1, 2, 3, 4]
+    assert [one["line"] for one in review["suggestions"]] == [1]
+    assert analysis["issues"]
+    assert rating["helpful"] is True
 
 
 # --- In Python -------------------------------------------------------------------------------------------------

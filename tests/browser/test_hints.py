@@ -14,7 +14,7 @@ QUESTION = "/questions/best-stretch/"
 WRONG = "input()\nprint(-1)\n"
 OTHER_WRONG = "input()\nprint(-2)\n"
 WITHOUT_SCRIPTS = "/questions/mean-and-deviation/"
-OF_MODEL = "/questions/sum/"
+OF_MODEL = "/questions/palindrome/"
 PHONE = {"width": 390, "height": 844}
 
 
@@ -117,6 +117,7 @@ def test_a_models_text_grows_until_it_is_whole_and_its_line_is_one_of_its_progra
     assert page.url.endswith("#line-1")
 
 
+@pytest.mark.full
 def test_where_a_models_text_is_taken_back_the_rules_hint_says_so(visit: Visit, talking: FakeProvider):
     talking.says(Breaks(fake_provider.hint()))
     page = visit(OF_MODEL)

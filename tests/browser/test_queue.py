@@ -122,6 +122,7 @@ def test_what_waits_is_cancelled_on_the_solve_page_and_sent_again(
 
 
 @pytest.mark.parametrize("width", [1440, 390])
+@pytest.mark.full
 def test_what_cannot_be_cancelled_is_said_where_one_looks(
     visit: Visit, stack: Stack, frozen_worker: None, troubles: list[str], width: int
 ):
@@ -144,6 +145,7 @@ def test_what_cannot_be_cancelled_is_said_where_one_looks(
     await_verdict(page, "Cancelled")
 
 
+@pytest.mark.full
 def test_a_place_that_is_told_while_the_result_is_drawn_is_not_turned_back(
     visit: Visit, learner: Learner, frozen_worker: None
 ):

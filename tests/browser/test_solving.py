@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pytest
 from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import Visit, await_verdict, write
@@ -87,6 +88,7 @@ def test_a_wrong_then_a_right_program_get_their_verdicts_without_a_reload(visit:
     expect(page.locator("#say")).to_contain_text("Accepted, score 100 / 100, 8 of 8 cases passed")
 
 
+@pytest.mark.full
 def test_cpp_is_judged_and_the_history_offers_the_program_again(visit: Visit):
     page = visit("/questions/sum/")
     program = "#include <iostream>\nint main() { long long a, b; std::cin >> a >> b; std::cout << a + b; }\n"
@@ -229,6 +231,7 @@ def test_a_draft_survives_a_reload_and_reset_asks_first(visit: Visit):
     expect(page.locator("#source")).to_have_value(starter)
 
 
+@pytest.mark.full
 def test_each_language_has_a_draft_of_its_own(visit: Visit):
     page = visit("/questions/palindrome/")
     write(page, "python", "python = 1\n")
@@ -265,6 +268,7 @@ def test_the_keyboard_alone_suffices(visit: Visit):
     expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
 
 
+@pytest.mark.full
 def test_the_plain_text_editor_is_remembered_and_submits_the_same(visit: Visit):
     page = visit("/questions/sum/")
     page.get_by_text("Options").click()
@@ -278,6 +282,7 @@ def test_the_plain_text_editor_is_remembered_and_submits_the_same(visit: Visit):
     await_verdict(page, "✓ Accepted")
 
 
+@pytest.mark.full
 def test_too_many_submissions_count_down_until_the_next_is_possible(visit: Visit, troubles: list[str]):
     def limit(page: Page) -> None:
         problem = {"status": 429, "code": "rate_limited", "detail": "Too many."}

@@ -88,6 +88,7 @@ def test_with_redis_gone_fifty_programs_are_taken_and_all_judged_when_it_is_back
     assert crowd.verdicts(answers, timeout_s=120) == ["AC"] * 50
 
 
+@pytest.mark.full
 def test_twenty_programs_at_once_are_judged_and_the_web_answers_all_the_time(crowd):
     """S2.40. (How soon is measured by benchmarks/submit.py; how many runs a server gets at once, in test_fallback.)"""
     with ThreadPoolExecutor(1) as sampler, ThreadPoolExecutor(1) as people:

@@ -31,6 +31,7 @@ def test_the_hook_tells_the_worker_to_stop_and_returns_when_it_has(worker):
     assert waited_for.wait(10) == 0
 
 
+@pytest.mark.full
 def test_the_hook_touches_nothing_but_a_worker():
     process = subprocess.Popen(["sleep", "60"])
     done = subprocess.run(["deploy/drain-worker", str(process.pid)], cwd=ROOT, capture_output=True, text=True)

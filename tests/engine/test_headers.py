@@ -85,6 +85,7 @@ def test_a_program_is_compiled_with_it_and_comes_out_the_same(made):
         pytest.param("-D_GLIBCXX_DEBUG", marks=pytest.mark.full),
     ],
 )
+@pytest.mark.full
 def test_where_options_give_the_header_another_meaning_it_is_left_alone(made, options):
     seen, same = compiled_both_ways(made, options)
     assert not seen

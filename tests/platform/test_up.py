@@ -215,6 +215,7 @@ def test_what_its_operator_says_holds_even_if_the_killed_platform_was_told_the_s
     assert not (after_a_crash.var / "code_exec_key").exists()
 
 
+@pytest.mark.full
 def test_interrupted_in_the_background_it_ends_all_its_processes_in_order_with_exit_code_0(after_a_crash):
     running = after_a_crash
     children = running.children()
@@ -281,6 +282,7 @@ def test_behind_a_trusted_proxy_the_web_believes_what_it_says_about_addresses(tm
 
 
 @pytest.mark.parametrize(("port", "ports"), [(9100, ["9100", "9101", "9102"]), (0, ["0", "0", "0"])])
+@pytest.mark.full
 def test_each_worker_tells_how_it_is_at_a_port_of_its_own(tmp_path, port, ports):
     elsewhere = {"REDIS_URL": "redis://127.0.0.1:1/0", "JUDGE0_URLS": "http://127.0.0.1:1"}
     stack = Stack(tmp_path, ROOT, "127.0.0.1", 8000, 1.0, False, elsewhere, worker_http_port=port)
