@@ -324,6 +324,7 @@ def test_who_takes_a_large_answer_slowly_gets_all_of_it(hasty, large):
         assert taken + len(answer.read()) > 22 * MIB
 
 
+@pytest.mark.full
 def test_who_waits_for_a_large_input_to_be_judged_makes_it_be_held_once(engine):
     source = "import sys, time; sys.stdin.read(); time.sleep(8)"
     body = {"source_code": source, "language_id": PYTHON, "stdin": encoded(b"y" * 30 * MIB)}
@@ -334,7 +335,8 @@ def test_who_waits_for_a_large_input_to_be_judged_makes_it_be_held_once(engine):
             engine.post, f"/submissions?{query}", json=body | {"source_code": encoded(source)}
         )
         wait_until(lambda: requests.get(f"{engine.url}/workers").json()[0]["working"])
-        wait_until(lambda: resident_kib(engine) - before < 50 * 1024, 7.5)
+        # Twice would be 70 MiB: once as it came, in base64. What the allocator keeps of earlier bodies varies.
+        wait_until(lambda: resident_kib(engine) - before < 62 * 1024, 7.5)
         assert answer.result().json() == {"status_id": 3}
 
 
