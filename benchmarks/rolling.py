@@ -3,11 +3,10 @@
     python benchmarks/rolling.py [--json] [--seconds N] [--rate N] [--overlay PATH]
 
 The workloads of deploy/k8s/overlays/with-engine run as processes of this machine (`tests.deployment.machine`), the web
-behind a balancer. RATE (20) programs a second are sent for N seconds (120), and some of them followed by websockets;
-so are some that no engine here has a language for, whose websockets last. Meanwhile each role is restarted as its
-manifest says: a new replica first, and ready; then the old one gets preStop, leaves the rotation a second later, gets
-SIGTERM, and SIGKILL once its grace is over. Engines have names of their own: the old one goes first, and the next one
-not before the new one has been ready for `minReadySeconds`.
+behind a balancer. RATE (20) programs a second are sent for N seconds (120), and some of them followed by
+websockets, while each role is restarted as its manifest says: a new replica first, and ready; then the old one gets
+preStop, leaves the rotation a second later, gets SIGTERM, and SIGKILL once its grace is over. Engines have names of
+their own: the old one goes first, and the next one not before the new one has been ready for `minReadySeconds`.
 
 A client is an ordinary one: it sends a request again when the connection fails or the answer is 502 or 503, five times
 at most, with the same Idempotency-Key. A follower connects again with the last number that it has seen.
@@ -45,18 +44,16 @@ from tests.platform.running import ROOT
 OVERLAY = ROOT / "deploy" / "k8s" / "overlays" / "with-engine"
 ROLES = ("engine", "code-exec", "code-exec-low", "web")
 WRONG = "print(0)"  # fails at the first case, so that each submission is one run
-OFFERED, NOT_OFFERED = "c,cpp,python", "lua"
 SENDERS = 10
 FOLLOWERS = 10
-WAITING = 4
 BEHIND = ("engine", "code-exec", "code-exec-low")  # or nobody could send as much as that to this machine
 TRIES = 5
 LAG_S = 1.0  # until all who send to a service know that a replica leaves
 DRAIN_S = 600.0
-CHANGED = {
+UNLIMITED = {
     "RATE_LIMIT_SUBMIT": "1000000/minute",
     "MAX_QUEUE_DEPTH": "1000000",
-    "ENGINE_LANGUAGES": OFFERED,
+    "ENGINE_LANGUAGES": "c,cpp,python",  # so that a new engine is ready sooner
 }
 
 
@@ -128,10 +125,7 @@ def ordinary_client(key: str) -> requests.Session:
 
 @dataclass
 class Followers:
-    """Each follows the newest submission to its end, then the next one; some the same one all the time.
-
-    Of those that wait for a language nobody hears anything but, at last, that they were cancelled.
-    """
+    """Each follows the newest submission to its end, then the next one."""
 
     load: Load
     followed: int = 0
@@ -143,28 +137,15 @@ class Followers:
 
     def start(self) -> None:
         self._is_over = False
-        self._session = ordinary_client(self.load.key)
-        self._waiting = [self._submit_what_waits() for _ in range(WAITING)]
         self._thread = threading.Thread(target=lambda: asyncio.run(self._all()))
         self._thread.start()
 
     def stop(self) -> None:
         self._is_over = True
-        for pk in self._waiting:
-            self._session.post(f"{self.load.url}/api/v1/submissions/{pk}/cancel/").raise_for_status()
         self._thread.join()
 
-    def _submit_what_waits(self) -> str:
-        answer = self._session.post(
-            f"{self.load.url}/api/v1/submissions/",
-            json={"question": "sum", "language": NOT_OFFERED, "source": WRONG},
-        )
-        answer.raise_for_status()
-        return str(answer.json()["id"])
-
     async def _all(self) -> None:
-        lasting = map(self._follow, self._waiting)
-        await asyncio.gather(*lasting, *(self._follow_on() for _ in range(FOLLOWERS)))
+        await asyncio.gather(*(self._follow_on() for _ in range(FOLLOWERS)))
 
     async def _follow_on(self) -> None:
         seen: set[str] = set()
@@ -272,7 +253,7 @@ def measure(
 ) -> list[Figure]:
     with tempfile.TemporaryDirectory(prefix="rolling-", ignore_cleanup_errors=True) as scratch:
         addresses = Addresses()
-        values = operators_values(addresses) | CHANGED
+        values = operators_values(addresses) | UNLIMITED
         deployment = read(overlay, values)
         with Machine(Path(scratch), addresses, deployment.services, behind=BEHIND) as machine:
             rehearsal = Rehearsal(machine, deployment, say)
@@ -298,8 +279,8 @@ def _measured(
     finally:
         load.stop()
     lasted = time.monotonic() - began
-    followers.stop()
     found = drained(rehearsal, say)
+    followers.stop()
     return figures(load, followers, restarts, found, lasted)
 
 
