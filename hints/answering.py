@@ -129,7 +129,7 @@ def _answer(request: HintRequest) -> None:
         code = error.code if isinstance(error, CannotAnswer) else asking.LOST
         logger.warning("there is no answer: %s", code, extra={"refused": made.refused})
         asking.fail(request, code, took_ms=_ms(began), **asdict(made))
-    except Exception:
+    except Exception:  # whatever it was: who waits must hear that nothing comes
         asking.fail(request, asking.LOST)
         raise
     finally:

@@ -4,6 +4,7 @@ Whoever asks waits for the answer unless told `?wait=false`; what takes longer i
 request. Our faults are problem documents.
 """
 
+import logging
 from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -26,10 +27,13 @@ from hints.answers import Kind, Level
 from hints.models import HintRequest, HintRequestQuerySet
 from hints.serializers import AnalysisBody, HintBody, HintsBody, RatingBody, ReviewBody
 from submissions.awaiting import answer_later
+from submissions.connections import DATABASE_FAILS
 from submissions.dialects.bodies import WaitUnlessToldQuery
 from submissions.following import Unavailable
 from submissions.serializers import validated
 from submissions.taking import NotJudged, wants_to_wait
+
+logger = logging.getLogger(__name__)
 
 LOOK_AT = "ai-request"
 
@@ -145,8 +149,12 @@ class AwaitedAnswer:
                     return
         raise Unavailable
 
-    def told(self) -> dict[str, Any]:
-        return answered(HintRequest.objects.get(pk=self.request_id), self.tell)
+    def told(self) -> dict[str, Any] | None:
+        try:
+            return answered(HintRequest.objects.get(pk=self.request_id), self.tell)
+        except (HintRequest.DoesNotExist, *DATABASE_FAILS) as error:
+            logger.error("no more can be told of it: %s", error, extra=self.log_fields)
+            return None
 
 
 def _answer(request: Request, asked: HintRequest, tell: Told) -> Response:

@@ -1,12 +1,14 @@
 """`/api/ai/…`: what is asked for and what is answered, with our rules alone."""
 
 import asyncio
+from uuid import uuid4
 
 import pytest
 
 from accounts import keys
 from accounts.models import CODE_EXEC
 from hints import answering
+from hints.api import AwaitedAnswer, hint
 from hints.models import HintRequest
 from submissions.connections import in_thread, redis_client
 from submissions.models import Submission
@@ -307,6 +309,10 @@ def test_what_nobody_answered_has_failed_and_uses_up_nothing(api, learner, setti
     assert (told["status"], told["code"]) == ("failed", "hint_lost")
     assert api.send(f"{HINT}{LATER}", body).status_code == 202
     assert learner.hints() == [(1, "failed"), (1, "queued")]
+
+
+def test_of_what_was_erased_while_it_was_waited_for_no_more_is_told():
+    assert AwaitedAnswer(uuid4(), 1.0, hint).told() is None
 
 
 def waited(learner, address, body):
