@@ -3,10 +3,12 @@
     python benchmarks/rolling.py [--json] [--seconds N] [--rate N] [--overlay PATH]
 
 The workloads of deploy/k8s/overlays/with-engine run as processes of this machine (`tests.deployment.machine`), the web
-behind a balancer. RATE (20) programs a second are sent for N seconds (120), and some of them followed by
-websockets, while each role is restarted as its manifest says: a new replica first, and ready; then the old one gets
-preStop, leaves the rotation a second later, gets SIGTERM, and SIGKILL once its grace is over. Engines have names of
-their own: the old one goes first, and the next one not before the new one has been ready for `minReadySeconds`.
+behind a balancer. RATE (20) programs a second are sent for N seconds (120), while each role is restarted as its
+manifest says: a new replica first, and ready; then the old one gets preStop, leaves the rotation a second later, gets
+SIGTERM, and SIGKILL once its grace is over. Engines have names of their own: the old one goes first, and the next one
+not before the new one has been ready for `minReadySeconds`.
+
+Every SLOW_EACH-th program sleeps for a while. Those are followed by websockets, which so are open when a web ends.
 
 A client is an ordinary one: it sends a request again when the connection fails or the answer is 502 or 503, five times
 at most, with the same Idempotency-Key. A follower connects again with the last number that it has seen.
@@ -14,6 +16,7 @@ at most, with the same Idempotency-Key. A follower connects again with the last 
 
 import argparse
 import asyncio
+import itertools
 import json
 import secrets
 import sys
@@ -44,7 +47,9 @@ from tests.platform.running import ROOT
 OVERLAY = ROOT / "deploy" / "k8s" / "overlays" / "with-engine"
 ROLES = ("engine", "code-exec", "code-exec-low", "web")
 WRONG = "print(0)"  # fails at the first case, so that each submission is one run
-SENDERS = 10
+SLOW = "import time; time.sleep(1.5); print(0)"  # half of what the clock may show by the question's limit
+SLOW_EACH = 30  # at the full rate there is always one, in one of the engines' four slots
+SENDERS = 40  # so that the rate is kept as long as an answer takes less than two seconds
 FOLLOWERS = 10
 BEHIND = ("engine", "code-exec", "code-exec-low")  # or nobody could send as much as that to this machine
 TRIES = 5
@@ -64,13 +69,15 @@ class Load:
     url: str
     key: str
     rate: float
-    answered: dict[str, float] = field(default_factory=dict)  # when each submission was taken
+    answered: list[str] = field(default_factory=list)  # the submissions that were taken
+    slow: list[str] = field(default_factory=list)  # those of them that last
     took_ms: list[float] = field(default_factory=list)
     sent_again: int = 0
     failed: list[str] = field(default_factory=list)
 
     def start(self) -> None:
         self._is_over = threading.Event()
+        self._numbers = itertools.count(1)
         self._threads = [threading.Thread(target=self._send, args=(number,)) for number in range(SENDERS)]
         for thread in self._threads:
             thread.start()
@@ -88,11 +95,12 @@ class Load:
             self._send_one(session)
 
     def _send_one(self, session: requests.Session) -> None:
+        is_slow = next(self._numbers) % SLOW_EACH == 0
         began = time.perf_counter()
         try:
             answer = session.post(
                 f"{self.url}/api/v1/submissions/",
-                json={"question": "sum", "language": "python", "source": WRONG},
+                json={"question": "sum", "language": "python", "source": SLOW if is_slow else WRONG},
                 headers={"Idempotency-Key": secrets.token_hex(16)},
                 timeout=30,
             )
@@ -102,7 +110,10 @@ class Load:
         self.took_ms.append((time.perf_counter() - began) * 1000)
         self.sent_again += len(answer.raw.retries.history if answer.raw.retries else ())
         if answer.status_code == 202:
-            self.answered[answer.json()["id"]] = time.monotonic()
+            pk = answer.json()["id"]
+            self.answered.append(pk)
+            if is_slow:
+                self.slow.append(pk)
         else:
             self.failed.append(f"{answer.status_code}: {answer.text[:200]}")
 
@@ -125,7 +136,7 @@ def ordinary_client(key: str) -> requests.Session:
 
 @dataclass
 class Followers:
-    """Each follows the newest submission to its end, then the next one."""
+    """Each follows the newest slow submission to its end, then the next one."""
 
     load: Load
     followed: int = 0
@@ -150,7 +161,7 @@ class Followers:
     async def _follow_on(self) -> None:
         seen: set[str] = set()
         while not self._is_over:
-            newest = next(reversed(self.load.answered), None)
+            newest = next(reversed(self.load.slow), None)
             if newest is None or newest in seen:
                 await asyncio.sleep(0.1)
                 continue
@@ -280,12 +291,18 @@ def _measured(
         load.stop()
     lasted = time.monotonic() - began
     found = drained(rehearsal, say)
+    behind = time.monotonic() - began - lasted
     followers.stop()
-    return figures(load, followers, restarts, found, lasted)
+    return figures(load, followers, restarts, found, lasted, behind)
 
 
 def figures(
-    load: Load, followers: Followers, restarts: Restarts, found: dict[str, str], lasted: float
+    load: Load,
+    followers: Followers,
+    restarts: Restarts,
+    found: dict[str, str],
+    lasted: float,
+    behind: float,
 ) -> list[Figure]:
     lost = [pk for pk in load.answered if found.get(pk) != "WA"]
     for words in (*load.failed, *followers.missed, *(f"{pk}: {found.get(pk)}" for pk in lost)):
@@ -295,6 +312,9 @@ def figures(
     killed = sum(code != 0 for code in restarts.codes.values())
     how = f"of {len(load.took_ms) + len(load.failed)} in {lasted:.0f} s, while {len(restarts.codes)} were restarted"
     return [
+        at_least(
+            "rate", len(load.answered) / lasted, "/s", 0.95 * load.rate, f"taken, of {load.rate:g} offered"
+        ),
         at_most(
             "failed", len(load.failed), "", 0, f"requests that failed although they were sent again, {how}"
         ),
@@ -316,6 +336,7 @@ def figures(
             "until a program was taken; all of it shares this machine",
         ),
         beside("longest", took[-1], "ms", "the same, the longest time, whatever was sent again included"),
+        beside("behind", behind, "s", "after the last one was taken, until all were judged"),
         beside("sent_again", load.sent_again, "", "requests"),
         at_least("resumed", followers.resumed, "", least, "websockets that were lost, and went on"),
         beside("gap", max(followers.gaps_s, default=0.0), "s", "the longest time without one of them"),

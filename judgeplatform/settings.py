@@ -10,14 +10,11 @@ import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import django_stubs_ext
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
 from judgeplatform import logs
 from judgeplatform.configuration import Configuration, lasting_secret
-
-django_stubs_ext.monkeypatch()  # so that `ModelForm[Question]` means something at run time
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VERSION = "0.2"  # what CHANGELOG.md calls unreleased will be
@@ -274,6 +271,14 @@ DATABASES = {
         shown="SQLite in `var/`",
     )
 }
+DATABASE_IDLE_CONNECTIONS = env.number(
+    "DATABASE_IDLE_CONNECTIONS",
+    8,
+    "connections to PostgreSQL that a process keeps, for a minute, when nobody needs them just now; 0: each is made "
+    "anew. There are never more than have been in use at once",
+    least=0,
+    most=1000,
+)
 IS_SQLITE = DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3"
 if IS_SQLITE:
     # Several processes write at once: WAL lets readers go on, IMMEDIATE makes writers queue up instead of failing.
@@ -285,7 +290,9 @@ if IS_SQLITE:
     }
     DATABASES["default"]["TEST"] = {"NAME": str(VAR_DIR / "test.sqlite3")}
 else:
+    DATABASES["default"]["ENGINE"] = "judgeplatform.postgresql"
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+    DATABASES["default"]["IDLE_CONNECTIONS"] = DATABASE_IDLE_CONNECTIONS
     # Nothing waits for ever: for a row that somebody has locked, or for a server that has vanished. And nobody who
     # was frozen or has vanished keeps a row locked (the keepalives with tcp_ are the server's, for its clients).
     # What DATABASE_URL itself says, such as `?options=` for a pooler that refuses them, counts.
@@ -293,6 +300,7 @@ else:
         "options": (
             "-c lock_timeout=5000 -c idle_in_transaction_session_timeout=10000"
             " -c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3"
+            " -c TimeZone=UTC"  # so that Django need not say it to each
         ),
         "connect_timeout": 5,
         "tcp_user_timeout": 15_000,
@@ -614,6 +622,13 @@ MAX_UPLOAD_BYTES = env.number(
     "bytes of one form of the admin with all testcase files in it",
     least=DATA_UPLOAD_MAX_MEMORY_SIZE,
     allowed="8388608 or more; more where programs may be large",
+)
+MAX_PACKAGE_BYTES = env.number(
+    "MAX_PACKAGE_BYTES",
+    2 * 1024**3,
+    "bytes of all files of a problem package, unpacked; a link counts as much as what it names",
+    least=1024 * 1024,
+    most=64 * 1024**3,
 )
 
 env.section("Limits", "A rate is a number from 1 on for a time: `20/minute`, `5/hour`, `1000/day`.")

@@ -102,15 +102,14 @@ class Taken:
 def take(new: New, *, user: User, answer: Answer, request: receipts.Request | None = None) -> Taken:
     """A learner's program; it is safe after this. `request` is given where the client may send it more than once.
 
-    `answer` may be asked within a transaction: it must ask nobody but the database.
+    Whether the same was sent before is asked once more, when nobody else asks. `answer` may be asked within a
+    transaction: it must ask nobody but the database.
 
     Raises NoBackend, QueueFull, Limited and receipts.KeyReused; redis.RedisError (of a run only) and django.db.Error
     where it could not be stored. Nothing was taken then.
     """
     if request is None:
         return _take(new, user, answer, None)
-    if known := repeated(user, request):
-        return known
     with receipts.alone(user, request):
         return repeated(user, request) or _take(new, user, answer, request)
 

@@ -1,5 +1,6 @@
 """What tests share: real servers, and ways to let the platform do its work inside a test."""
 
+import gc
 import re
 import signal
 import socket
@@ -15,6 +16,7 @@ import psutil
 import pytest
 import requests
 from django.conf import settings
+from django.db import connection
 
 from accounts import tokens
 from judgeplatform.stack import free_port
@@ -39,6 +41,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.django_db(**mark.kwargs, serialized_rollback=True), append=False)
 
 
+def pytest_collection_finish() -> None:
+    """The tests stay to the end: who looks for garbage need not look through all of them each time."""
+    gc.freeze()
+
+
 @pytest.fixture(autouse=True)
 def _clean_redis() -> Iterator[None]:
     redis_client().flushall()
@@ -56,6 +63,14 @@ def _quick_settings(settings) -> None:
     settings.STORAGES = settings.STORAGES | {
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
     }
+
+
+@pytest.fixture
+def keeping_no_connections(monkeypatch) -> None:
+    """Whoever counts those to PostgreSQL that are in use must not meet those that are kept for the next one."""
+    if connection.vendor == "postgresql":
+        monkeypatch.setitem(connection.settings_dict, "IDLE_CONNECTIONS", 0)
+        connection.close_pool()  # type: ignore[attr-defined]  # PostgreSQL's has it
 
 
 @pytest.fixture(scope="session")

@@ -171,6 +171,7 @@ def refusal(*arguments: str) -> str:
     return str(raised.value)
 
 
+@pytest.mark.usefixtures("keeping_no_connections")
 def test_a_restore_changes_nothing_where_it_must_not(tmp_path):
     """There is data, somebody is at work, the file is damaged, of a newer release, or of another database."""
     make_user("ada")

@@ -109,7 +109,7 @@ def test_cpu_is_a_percentage(percent):
         (
             f"postgres://judge:{PASSWORD}@db.example.org:5433/contest",
             {
-                "ENGINE": "django.db.backends.postgresql",
+                "ENGINE": "judgeplatform.postgresql",
                 "HOST": "db.example.org",
                 "PORT": 5433,
                 "NAME": "contest",

@@ -1,12 +1,12 @@
 """Liveness and readiness."""
 
 import shutil
-import signal
 import tempfile
 import threading
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 import requests
 from django.db import connection
@@ -221,12 +221,16 @@ def test_with_postgres_stopped_neither_web_nor_worker_is_ready_until_it_is_back(
     assert asked(web)[0] == asked(f"{on_postgres.url}/readyz")[0] == 200
     assert set(asked(worker)[1]) == {"database", "migrations", "redis", "backends", "worker"}
 
-    postgres.process.send_signal(signal.SIGSTOP)
+    server = psutil.Process(postgres.process.pid)
+    frozen = [server, *server.children(recursive=True)]  # those that serve connections, too
+    for one in frozen:
+        one.suspend()
     time.sleep(1)  # what was answered just now counts for so long
     began = time.monotonic()
     assert [asked(web)[0], asked(worker)[0]] == [503, 503]
     assert time.monotonic() - began < 8
-    postgres.process.send_signal(signal.SIGCONT)
+    for one in frozen:
+        one.resume()
     await_status(web, 200)
 
     postgres.stop()

@@ -216,6 +216,7 @@ def test_who_leaves_is_waited_for_no_more(judge0, key):
 
 
 @pytest.mark.both_databases
+@pytest.mark.usefixtures("keeping_no_connections")
 def test_many_wait_at_once_without_a_thread_or_a_connection_each(judge0, settings, learner, key):
     """S0.24 (in part): all of them have their answer when it has ended."""
     settings.RATE_LIMITS = settings.RATE_LIMITS | {"submit": "1000/minute"}

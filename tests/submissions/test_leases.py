@@ -152,6 +152,7 @@ def test_a_judging_that_goes_on_is_renewed_and_one_that_hangs_is_not(user, quest
     assert not leases.is_stuck()
 
 
+@pytest.mark.usefixtures("keeping_no_connections")
 @pytest.mark.parametrize("seats", [80, 2], ids=["for runs", "for room"])
 def test_while_judgings_wait_for_a_slow_backend_they_hold_no_connection_to_the_database(
     user, question, backends, settings, seats

@@ -248,6 +248,7 @@ def await_(condition: Callable[[], object], patience_s: float) -> None:
         time.sleep(0.05)
 
 
+@pytest.mark.usefixtures("keeping_no_connections")
 def test_a_connection_that_cannot_be_closed_costs_no_slot(judge0, work, monkeypatch):
     """With the only slot gone, the second job would wait for ever."""
     if connection.vendor != "postgresql":

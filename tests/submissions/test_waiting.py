@@ -388,6 +388,7 @@ def test_nothing_is_given_back_for_what_was_cancelled_or_was_never_counted(setti
 # --- Waiting for the end ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("keeping_no_connections")
 def test_who_waits_for_an_end_holds_no_connection_to_the_database_meanwhile(settings):
     if connection.vendor != "postgresql":
         pytest.skip("SQLite has no connections to count; bin/test runs this on PostgreSQL")
