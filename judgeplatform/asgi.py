@@ -1,5 +1,6 @@
 """The web server's entry: pages and API over HTTP, live updates over websockets."""
 
+import gc
 import os
 import sys
 
@@ -7,6 +8,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "judgeplatform.settings")
 
 from django.core.asgi import get_asgi_application
 
+gc.disable()  # while it loads; see manage.py
 django_application = get_asgi_application()
 
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402 (needs the app registry)
@@ -26,6 +28,8 @@ sys.setswitchinterval(0.001)
 bound_daphne()
 stop_daphne_gently()
 refuse_what_a_check_finds()  # servers do not ask for checks, as manage.py does
+
+gc.freeze()
 
 application = logging_requests(
     ProtocolTypeRouter(

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
 import gc
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,19 +26,23 @@ from .artefacts import ArtefactCache
 from .callbacks import Callbacks
 from .config import MAX_SLOTS, EngineConfig
 from .connections import uvicorn_options
+from .conversation import Conversations
 from .headers import Headers, free_bytes
+from .parameters import multi_file
 from .parts import Parts
 from .problems import Problem
 from .queue import SubmissionQueue
 from .requirements import HOW_TO_ISOLATE, problems
 from .sandbox import Sandbox
-from .seats import SEATS, Seat
+from .seats import SEATS, Seat, partners
 from .server import application
 from .slots import Slots, Turn
 from .toolchain import Language, Recipe, chosen, not_offered, prove
-from .verdict import Judge
+from .verdict import Interactions, Judge
 
 Say = Callable[[str], None]
+
+_M_MMAP_THRESHOLD = -3  # malloc.h
 
 
 def run(config: EngineConfig, say: Say) -> None:
@@ -47,9 +52,19 @@ def run(config: EngineConfig, say: Say) -> None:
     As PID 1 it returns in a child of it.
     """
     pid1.leave_it_to_a_parent()
+    _give_large_blocks_back()
     with contextlib.suppress(asyncio.CancelledError):  # stopped before it listened
         asyncio.run(_run(config, say))
     say("engine: stopped")
+
+
+def _give_large_blocks_back() -> None:
+    """Have glibc map each large block, such as an input, by itself, so that it is the machine's again once freed.
+
+    Left alone, it stops doing so for blocks as large as those that were freed before, up to 32 MiB (mallopt(3)).
+    """
+    with contextlib.suppress(AttributeError):  # another C library
+        ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, 1024 * 1024)
 
 
 async def _run(config: EngineConfig, say: Say) -> None:
@@ -108,7 +123,8 @@ async def _engine(config: EngineConfig, recipes: Sequence[Recipe], say: Say) -> 
             for sentence in not_offered(recipes, languages):
                 say(f"engine: {sentence}")
             headers = Headers(isolated.sandbox, directory, slot=config.slots)
-            judge = Judge(isolated.sandbox, artefacts, slots.lend, unzip, headers)
+            interactions = _interactions(isolated.sandbox, box, config.slots, languages)
+            judge = Judge(isolated.sandbox, artefacts, slots.lend, unzip, headers, interactions)
             queue = SubmissionQueue(judge, config.max_queue, config.result_ttl_s)
             tries, timeout_s = config.terms.callbacks_max_tries, config.terms.callbacks_timeout
             callbacks = Callbacks(queue.get, tries, timeout_s)
@@ -196,6 +212,14 @@ async def _languages(
             f"No language works in the sandbox (tried: {names}): install gcc, g++ or python3 below /usr."
         )
     return languages
+
+
+def _interactions(
+    sandbox: Sandbox, box: Path, slots: int, languages: Mapping[int, Language]
+) -> Interactions | None:
+    """None where the language of interactors is not offered."""
+    language = multi_file(languages)
+    return Interactions(Conversations(sandbox, box, partners(slots)), language) if language else None
 
 
 class _Server(uvicorn.Server):

@@ -50,6 +50,13 @@ def programs_with(marker: str) -> list[int]:
     return found
 
 
+def test_it_starts_without_the_rest_of_the_platform(engine):
+    """Neither what speaks to databases nor what renders statements and verifies tokens costs its start or memory."""
+    loaded = Path(f"/proc/{engine.process.pid}/maps").read_text()
+    assert "site-packages" in loaded
+    assert re.findall(r"/(_?sqlite3|psycopg\w*|nh3|cryptography)[/.]", loaded) == []
+
+
 def test_it_says_what_it_offers_and_how_it_isolates(engine):
     assert "C (GCC" in engine.announcement
     assert "Python (3." in engine.announcement
