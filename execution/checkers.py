@@ -4,14 +4,14 @@
                                    -> Difference      it is not: a class for everybody, a message for public cases
 
 Bytes all through. Blanks are ASCII white space; letter case is that of ASCII letters. Time and memory are linear:
-an output may have 64 MiB.
+an output may have 64 MiB. What an author's own program says is not known here: see `checker_programs`.
 """
 
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from io import BytesIO
 from itertools import chain, islice, starmap, zip_longest
 from operator import eq
@@ -20,23 +20,86 @@ from execution.types import Checker, CheckerKind, Difference, DifferenceClass
 
 BLOCK = 64 * 1024
 QUOTED = 60
-LONGEST_NUMBER = 400  # longer tokens are compared as text: no sensible number has so many digits
+LONGEST_NUMBER = 10_000  # longer tokens are compared as text: no sensible number has so many digits
 
 TOKEN = re.compile(rb"\S+")
 BLANK = re.compile(rb"\s")
+PIECE = re.compile(rb"\s+|\S+")
+HEXADECIMAL = re.compile(rb"[+-]?0[xX]")
+COUNTS = {
+    DifferenceClass.WHITESPACE: "; blanks and line ends count here",
+    DifferenceClass.LETTER_CASE: "; letter case counts here",
+}
+LINES_COUNT = COUNTS | {DifferenceClass.WHITESPACE: "; where lines end counts here"}
+LINE_END = b"\n"
+VISIBLE = str.maketrans({" ": "·", "\t": "→", "\r": "␍", "\n": "↵"})
 
 Equal = Callable[[bytes, bytes], bool]
 
 
+@dataclass(frozen=True)
+class Strictness:
+    """What the arguments of KATTIS come to; a tolerance that is not given is None."""
+
+    case_sensitive: bool = False
+    space_change_sensitive: bool = False
+    absolute: float | None = None
+    relative: float | None = None
+
+
+def strictness(arguments: Sequence[str]) -> Strictness:
+    """By the words of Kattis's default output validator (problem package format, “Default output validator
+    specification”). Raises ValueError, which names the argument that is wrong, unknown, or there twice.
+    """
+    found: dict[str, float] = {}
+    words = iter(arguments)
+    for word in words:
+        if word in found:
+            raise ValueError(f"The checker's argument {_shown(word)} is there twice.")
+        if word in ("case_sensitive", "space_change_sensitive"):
+            found[word] = 1
+        elif word in ("float_tolerance", "float_absolute_tolerance", "float_relative_tolerance"):
+            found[word] = _tolerance(word, next(words, None))
+        else:
+            raise ValueError(f"The checker knows no argument {_shown(word)}.")
+    both = found.pop("float_tolerance", None)
+    absolute, relative = (found.get(f"float_{sort}_tolerance") for sort in ("absolute", "relative"))
+    if both is not None and (absolute, relative) != (None, None):
+        raise ValueError("The checker's argument float_tolerance is there beside another tolerance.")
+    return Strictness(
+        "case_sensitive" in found,
+        "space_change_sensitive" in found,
+        both if absolute is None else absolute,
+        both if relative is None else relative,
+    )
+
+
+def _tolerance(word: str, value: str | None) -> float:
+    if value is None:
+        raise ValueError(f"The checker's argument {word} needs a number after it.")
+    number = _kattis_number(value.encode(errors="replace"))
+    if number is None or number < 0:
+        raise ValueError(f"The checker's argument {word} needs a number after it, not {_shown(value)}.")
+    return number
+
+
+def _shown(word: str) -> str:
+    return f"{word!a:.60}"
+
+
 def check(checker: Checker, output: bytes, answer: bytes) -> Difference | None:
-    """None when the output is right by the checker's rule, else how it differs."""
+    """None when the output is right by the checker's rule, else how it differs.
+
+    Raises ValueError where the arguments of KATTIS are none.
+    """
     if output == answer:
         return None
     if not output.strip() and answer.strip():
         return Difference(DifferenceClass.NO_OUTPUT, "Nothing was printed, but something was expected.")
     same = _same_lines(output, answer)
     difference = _compare(checker, output[same:], answer[same:])
-    return difference and _placed(difference, output.count(b"\n", 0, same))
+    counts = LINES_COUNT if checker.kind in (CheckerKind.LINES, CheckerKind.FLOAT_LINES) else COUNTS
+    return difference and _placed(difference, output.count(b"\n", 0, same), counts)
 
 
 def _compare(checker: Checker, output: bytes, answer: bytes) -> Difference | None:
@@ -52,8 +115,16 @@ def _compare(checker: Checker, output: bytes, answer: bytes) -> Difference | Non
             return _compare_tokens(output, answer, _same_but_for_case)
         case CheckerKind.FLOATS:
             return _compare_tokens(output, answer, _Close(checker.absolute, checker.relative))
+        case CheckerKind.LINES:
+            return _compare_by_lines(output, answer, eq)
+        case CheckerKind.FLOAT_LINES:
+            return _compare_by_lines(output, answer, _Close(checker.absolute, checker.relative))
         case CheckerKind.UNORDERED_LINES:
             return _compare_unordered(output, answer)
+        case CheckerKind.KATTIS:
+            return _compare_kattis(strictness(checker.arguments), output, answer)
+        case CheckerKind.PROGRAM:
+            raise ValueError("An author's checker is a program to be run.")
 
 
 def _same_lines(output: bytes, answer: bytes) -> int:
@@ -66,13 +137,15 @@ def _same_lines(output: bytes, answer: bytes) -> int:
     return output.rfind(b"\n", 0, min(end, len(output), len(answer))) + 1
 
 
-def _placed(difference: Difference, before: int) -> Difference:
-    """With its place in the whole output, of which `before` lines were left out, in number and words."""
+def _placed(difference: Difference, before: int, counts: Mapping[DifferenceClass, str]) -> Difference:
+    """With its place in the whole output, of which `before` lines were left out, in number and words; `counts` tells
+    what matters here of what else might not.
+    """
     line = difference.line + before if difference.line or before else 0
     where = (
         f"Line {line}, token {difference.token}: " if difference.token else f"Line {line}: " if line else ""
     )
-    message = f"{where}{difference.message}."
+    message = f"{where}{difference.message}{counts.get(difference.kind, '')}."
     return replace(difference, line=line, message=message if where else message[0].upper() + message[1:])
 
 
@@ -104,6 +177,75 @@ class _Close:
             return off <= self.absolute or off <= self.relative * abs(expected)
         return found == expected or (math.isnan(found) and math.isnan(expected))
 
+    def remark(self, output: bytes, answer: bytes) -> str:
+        """By how much two numbers differ that are not close; empty where they are none."""
+        return _errors(_number(output), _number(answer), self.absolute, self.relative)
+
+
+class _Kattis:
+    """Whether two tokens are the same to Kattis's default output validator.
+
+    A number in the answer asks for a number, wherever a tolerance is given; nan and infinities are words.
+    """
+
+    def __init__(self, strict: Strictness) -> None:
+        self.strict = strict
+        self.has_tolerance = (strict.absolute, strict.relative) != (None, None)
+        self.close = _Close(
+            -1.0 if strict.absolute is None else strict.absolute,
+            -1.0 if strict.relative is None else strict.relative,
+        )
+
+    def __call__(self, output: bytes, answer: bytes) -> bool:
+        if output == answer:
+            return True
+        if self.has_tolerance and (expected := _kattis_number(answer)) is not None:
+            found = _kattis_number(output)
+            if found is None:
+                return False
+            off = abs(found - expected)
+            return off <= self.close.absolute or off <= self.close.relative * abs(expected)
+        return not self.strict.case_sensitive and _same_but_for_case(output, answer)
+
+    def remark(self, output: bytes, answer: bytes) -> str:
+        if not self.has_tolerance:
+            return ""
+        strict = self.strict
+        return _errors(_kattis_number(output), _kattis_number(answer), strict.absolute, strict.relative)
+
+
+def _errors(
+    found: float | None, expected: float | None, absolute: float | None, relative: float | None
+) -> str:
+    """`absolute error 0.1 (at most 1e-06), relative error 0.05 (at most 1e-06)`, as far as it makes sense."""
+    if found is None or expected is None or not (math.isfinite(found) and math.isfinite(expected)):
+        return ""
+    off = abs(found - expected)
+    said = [f"absolute error {off:.6g}" + (f" (at most {absolute:g})" if absolute is not None else "")]
+    if expected:
+        share = off / abs(expected)
+        said.append(
+            f"relative error {share:.6g}" + (f" (at most {relative:g})" if relative is not None else "")
+        )
+    return ", ".join(said)
+
+
+def _kattis_number(token: bytes) -> float | None:
+    """A finite number as C reads it, hexadecimal ones too (IEEE 754-2008's character sequences)."""
+    if HEXADECIMAL.match(token):
+        return _hexadecimal(token)
+    value = _number(token)
+    return value if value is not None and math.isfinite(value) else None
+
+
+def _hexadecimal(token: bytes) -> float | None:
+    if len(token) > LONGEST_NUMBER or b"_" in token:
+        return None
+    try:
+        return float.fromhex(token.decode("ascii", "replace"))
+    except (ValueError, OverflowError):
+        return None
+
 
 def _number(token: bytes) -> float | None:
     """The token's value; None where it is no decimal number, or too large to be told from infinity."""
@@ -122,6 +264,46 @@ def _compare_tokens(output: bytes, answer: bytes, equal: Equal) -> Difference | 
     if _first_difference(output, answer, equal) is None:
         return None
     return _explain(output, answer, equal)
+
+
+def _compare_by_lines(output: bytes, answer: bytes, equal: Equal) -> Difference | None:
+    """The same tokens on the same lines; empty lines and blanks between tokens do not count."""
+    tokens = 0
+    for left, right in zip_longest(_tokens_and_line_ends(output), _tokens_and_line_ends(answer)):
+        if left != right and (left is None or right is None or not _same_on_lines(left, right, equal)):
+            break
+        tokens += left != LINE_END
+    else:
+        return None
+    found = _nth(output, tokens)
+    if found is None or _first_difference(output, answer, equal) is not None:
+        return _explain(output, answer, equal)
+    message = "the words are right, but the lines end elsewhere"
+    return Difference(DifferenceClass.WHITESPACE, message, *_place(output, found))
+
+
+def _same_on_lines(left: bytes, right: bytes, equal: Equal) -> bool:
+    return LINE_END not in (left, right) and equal(left, right)
+
+
+def _compare_kattis(strict: Strictness, output: bytes, answer: bytes) -> Difference | None:
+    equal = _Kattis(strict)
+    if not strict.space_change_sensitive:
+        return _compare_tokens(output, answer, equal)
+    pairs = zip_longest(_pieces(output), _pieces(answer), fillvalue=b"")
+    if all(left == right or (not _is_blank(left + right) and equal(left, right)) for left, right in pairs):
+        return None
+    return _explain(output, answer, equal)
+
+
+def _pieces(data: bytes) -> Iterator[bytes]:
+    """Tokens, and the blanks between them."""
+    return (piece[0] for piece in PIECE.finditer(data))
+
+
+def _is_blank(pieces: bytes) -> bool:
+    """Whether one of the two is white space, or missing."""
+    return pieces[:1].isspace() or pieces[-1:].isspace()
 
 
 def _compare_unordered(output: bytes, answer: bytes) -> Difference | None:
@@ -162,11 +344,13 @@ def _explain(output: bytes, answer: bytes, equal: Equal) -> Difference:
         kind, remark = DifferenceClass.LETTER_CASE, "only upper and lower case differ: "
     elif _bag(output) == _bag(answer):
         kind, remark = DifferenceClass.ORDER, "the lines are right, but in another order: "
-    elif isinstance(equal, _Close) and None not in (_number(found[0]), _number(expected[0])):
+    elif isinstance(equal, _Close | _Kattis) and (errors := equal.remark(found[0], expected[0])):
         kind, remark = DifferenceClass.PRECISION, "outside the tolerance: "
     else:
         kind, remark = DifferenceClass.VALUE, ""
     message = f"{remark}expected {_quote(expected[0])}, got {_quote(found[0])}"
+    if kind is DifferenceClass.PRECISION:
+        message = f"{message}; {errors}"
     return Difference(kind, message, line, token)
 
 
@@ -212,6 +396,19 @@ def _blocks(data: bytes) -> Iterator[bytes]:
         start = end
 
 
+def _tokens_and_line_ends(data: bytes) -> Iterator[bytes]:
+    """Tokens, with one LINE_END between those that are not on the same line."""
+    has_begun = has_ended = False
+    for block in _blocks(data):
+        for number, line in enumerate(block.replace(b"\r", LINE_END).split(LINE_END)):
+            has_ended |= number > 0
+            if words := line.split():
+                if has_begun and has_ended:
+                    yield LINE_END
+                yield from words
+                has_begun, has_ended = True, False
+
+
 def _lines(data: bytes) -> Iterator[bytes]:
     """Without trailing blanks, and without the empty lines at the end."""
     return map(bytes.rstrip, BytesIO(data.rstrip()))
@@ -248,7 +445,7 @@ def _place(data: bytes, token: re.Match[bytes]) -> tuple[int, int]:
 
 
 def _quote(data: bytes) -> str:
-    """For people: cut, and what cannot be printed is shown as an escape."""
+    """For people: cut, blanks visible, and what cannot be printed as an escape."""
     text = data[: 4 * QUOTED].decode(errors="backslashreplace")
-    cut = text if len(text) <= QUOTED else text[:QUOTED] + "…"
+    cut = (text if len(text) <= QUOTED else text[:QUOTED] + "…").translate(VISIBLE)
     return f"“{''.join(c if c.isprintable() else repr(c)[1:-1] for c in cut)}”"

@@ -7,10 +7,12 @@ JudgingError
 ├── BackendBusy             it is full: wait, or try another; it is not broken
 │   └── OwnCapReached       it has as many of our own runs as we allow
 ├── BackendRejected         it understood the program and refused it (400, 422): trying elsewhere is of no use
+├── CheckerFailed           the author's checker crashed, hung, or answered something else: its author must mend it
 ├── BackendFault            it took the program and then failed (status 13, garbage): try once elsewhere
 └── BackendLacks            it does not have what the program needs; another one may
     ├── LanguageUnavailable the language
     ├── LimitsUnavailable   so much time, memory or output
+    ├── InteractionUnavailable   a way to let a program talk with a checker
     └── OptionsUnavailable  options for the compiler
 """
 
@@ -67,6 +69,23 @@ class LimitsUnavailable(BackendLacks):
     code = "limits_unavailable"
 
 
+class InteractionUnavailable(BackendLacks):
+    code = "interaction_unavailable"
+
+
+class CheckerFailed(JudgingError):
+    """`case` is the index of the case at which it failed, None where it did not even compile. `notes` are what the
+    author needs to mend it (exit code, messages, compiler output); they may quote hidden data: for authors alone.
+    """
+
+    code = "checker_failed"
+
+    def __init__(self, message: str, *, case: int | None = None, notes: str = "") -> None:
+        super().__init__(message)
+        self.case = case
+        self.notes = notes
+
+
 class OptionsUnavailable(BackendLacks):
     """No submission ends with it: what is judged has no options."""
 
@@ -79,5 +98,7 @@ CODES = (
     BackendFault.code,
     LanguageUnavailable.code,
     LimitsUnavailable.code,
+    InteractionUnavailable.code,
+    CheckerFailed.code,
 )
 """All that there are."""

@@ -17,7 +17,7 @@ import math
 import re
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 from urllib.parse import urlsplit
@@ -26,12 +26,14 @@ import urllib3
 from prometheus_client import Counter, Histogram
 from structlog.contextvars import get_contextvars
 
+from execution import feedback
 from execution.errors import (
     BackendBusy,
     BackendFault,
     BackendForbids,
     BackendRejected,
     BackendUnavailable,
+    InteractionUnavailable,
     JudgingError,
     LanguageUnavailable,
     LimitsUnavailable,
@@ -39,7 +41,7 @@ from execution.errors import (
 )
 from execution.exchanges import Answer, Connections, Exchange, NoneFree, Request, TooLarge
 from execution.languages import LANGUAGES, Language
-from execution.types import Limits, Run, Verdict
+from execution.types import Interacted, Interactor, Limits, Run, Verdict
 
 FIELDS = "token,status_id,stdout,stderr,compile_output,message,exit_code,exit_signal,time,wall_time,memory"
 KNOWN_FOR_S = 300.0  # how long what a server said of itself is believed
@@ -51,6 +53,8 @@ SHORT_BYTES = 4 * 1024 * 1024  # all that a server says of itself
 LONG_BYTES = 256 * 1024 * 1024  # of any answer, whatever the limits are
 IN_BASE64 = 1.4  # bytes for each that is shown: a third more, and a line break after 60 of them, escaped
 BESIDE_TEXTS = 64 * 1024  # of a submission: its numbers, and the message
+
+TALK_MS = 3_000  # that a program waits, all in all, for the checker that it talks with
 
 MOST = 2**31 - 1  # of any number that a server tells, as the database has room for
 
@@ -100,7 +104,8 @@ class Ceilings:
 
     `is_engine`: it tells us more of a run than Judge0 does. `is_reduced`: it is one that isolates programs less than
     fully. `deletes`, `callbacks`: `delete` and `callback_url` work. `networks`: programs may reach other machines.
-    `compiler_options`: it takes them, in every language that is compiled.
+    `compiler_options`: it takes them, in every language that is compiled. `interacts`: programs may talk with an
+    author's checker.
     """
 
     batch: int
@@ -114,6 +119,7 @@ class Ceilings:
     networks: bool
     compiler_options: bool
     is_reduced: bool = False
+    interacts: bool = False
 
     @property
     def forgets_by_itself(self) -> bool:
@@ -219,6 +225,7 @@ class Judge0:
                 compiler_options=config.get("enable_compiler_options") is True
                 and not config.get("allowed_languages_for_compile_options"),
                 is_reduced=isinstance(engine, dict) and engine.get("reduced") is True,
+                interacts=isinstance(engine, dict) and engine.get("interactive") is True,
             )
         except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
             raise self._nonsense("/config_info") from error
@@ -240,29 +247,40 @@ class Judge0:
         limits: Limits,
         *,
         compiler_options: str = "",
+        files: bytes = b"",
+        interactor: Interactor | None = None,
+        indexes: Sequence[int] = (),
         callback_url: str = "",
     ) -> tuple[str, ...]:
         """Sends the program once for each input; the tokens, in the same order.
 
         `limits` are those of the runs (the language's factor included). A limit that the server cannot give is
-        LimitsUnavailable: a lower one would be unfair, so it is never lowered silently. `callback_url` is what the
+        LimitsUnavailable: a lower one would be unfair, so it is never lowered silently, unless the limits are flexible.
+        `files` is the zip of a multi-file program, which has no source. `callback_url` is what the
         server shall PUT to when a run has ended; only for one whose `ceilings` have `callbacks`. A server that takes
-        no `compiler_options` is OptionsUnavailable.
+        no `compiler_options` is OptionsUnavailable. With an `interactor`, which gets the inputs of the cases `indexes`,
+        a server that lets no program talk with one is InteractionUnavailable.
         """
         ceilings = self.ceilings()
         if compiler_options and not ceilings.compiler_options:
             raise OptionsUnavailable(f"{self.url} takes no options for compilers.")
+        if interactor and not ceilings.interacts:
+            raise InteractionUnavailable(f"{self.url} does not let programs talk with a checker.")
         common = {
-            "source_code": base64.b64encode(source).decode("ascii"),
+            **_texts(source, files),
             "language_id": self.language_id(language),
-            **_limit_fields(limits, ceilings),
+            **_limit_fields(limits, ceilings, interactor),
             "number_of_runs": 1,
             "enable_network": limits.network and ceilings.networks,
             "redirect_stderr_to_stdout": False,
             **({"compiler_options": compiler_options} if compiler_options else {}),
             **({"callback_url": callback_url} if callback_url else {}),
         }
-        answer = self._ask("POST", "/submissions/batch?base64_encoded=true", body=_batch(common, inputs))
+        if interactor:
+            body = _talks(common, interactor, dict(zip(indexes, inputs, strict=True)), ceilings)
+        else:
+            body = _batch(common, inputs)
+        answer = self._ask("POST", "/submissions/batch?base64_encoded=true", body=body)
         if not isinstance(answer, list) or len(answer) != len(inputs):
             raise self._nonsense("a batch")
         return tuple(self._token(item) for item in answer)
@@ -289,7 +307,7 @@ class Judge0:
 
     def _fetch(self, tokens: Sequence[str], limits: Limits) -> list[Run | Progress]:
         ceilings = self.ceilings()
-        fields = FIELDS + ",engine" if ceilings.is_engine else FIELDS
+        fields = FIELDS + ",engine" * ceilings.is_engine + ",interactor" * ceilings.interacts
         path = f"/submissions/batch?base64_encoded=true&fields={fields}&tokens={','.join(tokens)}"
         match self._ask("GET", path, most_bytes=len(tokens) * _most_shown(limits, ceilings)):
             case {"submissions": list(items)} if len(items) == len(tokens) and all(
@@ -422,7 +440,50 @@ def _batch(common: Mapping[str, Any], inputs: Sequence[bytes]) -> bytes:
     return b'{"submissions":[%s]}' % b",".join(items)
 
 
-def _limit_fields(limits: Limits, ceilings: Ceilings) -> dict[str, Any]:
+def _talks(
+    common: Mapping[str, Any], interactor: Interactor, inputs: Mapping[int, bytes], ceilings: Ceilings
+) -> bytes:
+    """The same, where the inputs are for whom the program talks with."""
+    shared = {
+        "files": _base64(interactor.files),
+        "accepts": interactor.accepts,
+        "cpu_time_limit": min(interactor.time_ms / 1000, ceilings.cpu_s),
+        "memory_limit": min(interactor.memory_kib, ceilings.memory_kib),
+        "max_file_size": min(interactor.output_kib, ceilings.file_kib),
+    }
+    items = []
+    for index, data in inputs.items():
+        answer = interactor.answers.get(index)
+        own = {"input": _base64(data), "arguments": interactor.arguments[index]}
+        if answer is not None:
+            own["answer"] = _base64(answer())
+        items.append({**common, "interactor": shared | own})
+    return json.dumps({"submissions": items}, separators=(",", ":")).encode()
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode("ascii")
+
+
+def _texts(source: bytes, files: bytes) -> dict[str, str]:
+    """Judge0 wants no source where files are all that there is."""
+    name, data = ("additional_files", files) if files else ("source_code", source)
+    return {name: _base64(data)}
+
+
+def _lowered(limits: Limits, ceilings: Ceilings) -> Limits:
+    """As far as the server goes."""
+    return replace(
+        limits,
+        time_ms=min(limits.time_ms, int(min(ceilings.cpu_s, ceilings.wall_s) * 1000)),
+        memory_kib=min(limits.memory_kib, ceilings.memory_kib),
+        output_kib=min(limits.output_kib, ceilings.file_kib),
+    )
+
+
+def _limit_fields(limits: Limits, ceilings: Ceilings, interactor: Interactor | None = None) -> dict[str, Any]:
+    if limits.flexible:
+        limits = _lowered(limits, ceilings)
     cpu_s = limits.time_ms / 1000
     for name, wanted, most, unit in (
         ("time limit", cpu_s, min(ceilings.cpu_s, ceilings.wall_s), "s"),
@@ -436,15 +497,21 @@ def _limit_fields(limits: Limits, ceilings: Ceilings) -> dict[str, Any]:
     return {
         "cpu_time_limit": cpu_s,
         "cpu_extra_time": 0,
-        "wall_time_limit": min(wall_limit_s(limits), ceilings.wall_s),
+        "wall_time_limit": min(
+            wall_limit_s(limits, interactor.time_ms if interactor else 0), ceilings.wall_s
+        ),
         "memory_limit": limits.memory_kib,
         "max_file_size": limits.output_kib,  # of every file, and so of what is printed
     }
 
 
-def wall_limit_s(limits: Limits) -> float:
-    """Twice the CPU limit and a second: generous, since programs are judged by CPU time. A server may allow less."""
-    return 2 * limits.time_ms / 1000 + 1
+def wall_limit_s(limits: Limits, talk_ms: int = 0) -> float:
+    """Twice the CPU limit and a second: generous, since programs are judged by CPU time. A server may allow less.
+
+    `talk_ms` is what the checker may take that it talks with; not all of it is waited for, since a program that says
+    nothing (it does not flush, say) holds a place at the server for so long.
+    """
+    return 2 * limits.time_ms / 1000 + 1 + min(talk_ms, TALK_MS) / 1000
 
 
 def _find_language(language: Language, names: Mapping[int, str]) -> int | None:
@@ -491,9 +558,11 @@ def _understand(item: Any, limits: Limits) -> Run | Progress:
         status = int(item["status_id"])
         if status in (IN_QUEUE, PROCESSING):
             return Progress.QUEUED if status == IN_QUEUE else Progress.RUNNING
+        if status == INTERNAL_ERROR and (told := _interacted(item)) and told.compile_output is not None:
+            return Run(None, interacted=told)
         if status not in (*RAN_WELL, *RAN_BADLY, TIME_LIMIT_EXCEEDED, COMPILATION_ERROR):
             return Progress.FAULTY  # 13, 14, and what nobody has heard of
-        return _run(_seen(status, item), limits)
+        return replace(_run(_seen(status, item), limits), interacted=_interacted(item))
     except (AttributeError, KeyError, TypeError, ValueError, OverflowError):
         return Progress.FAULTY
 
@@ -514,6 +583,25 @@ def _seen(status: int, item: Mapping[str, Any]) -> _Seen:
         wall_ms=_milliseconds(item["wall_time"]),
         memory_kib=_count(item["memory"] or 0),
         engine=engine,
+    )
+
+
+def _interacted(item: Mapping[str, Any]) -> Interacted | None:
+    """ValueError, TypeError, KeyError or AttributeError where it makes no sense."""
+    told = item.get("interactor")
+    if told is None:
+        return None
+    compile_output = told["compile_output"]
+    return Interacted(
+        exit_code=_code(told["exit_code"]),
+        signal=_code(told["signal"]),
+        killed=str(told["killed"] or ""),
+        ended_first=told["ended_first"] is True,
+        time_ms=_milliseconds(told["time"]),
+        files=tuple(feedback.kept((name, _decode(data)) for name, data in told["files"].items()).items()),
+        feedback_complete=told["feedback_complete"] is True,
+        messages=_decode(told["stderr"])[: feedback.MOST_FILE],
+        compile_output=None if compile_output is None else _decode(compile_output),
     )
 
 

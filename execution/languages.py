@@ -38,9 +38,11 @@ class Language:
 
     def limits(self, limits: Limits) -> Limits:
         """The question's limits as they hold for this language."""
+        factors = limits.time_factors
+        factor = factors.get(self.slug, factors.get("*", self.time_factor))
         return replace(
             limits,
-            time_ms=round(limits.time_ms * self.time_factor),
+            time_ms=round(limits.time_ms * factor),
             memory_kib=max(limits.memory_kib, self.memory_floor_kib),
         )
 
@@ -208,6 +210,18 @@ LANGUAGES = (
         time_factor=3.0,
     ),
 )
+
+
+MULTI_FILE = Language(
+    slug="multi-file",
+    name="multi-file programs",
+    judge0_ids=(89,),
+    judge0_name=re.compile(r"Multi-file program"),
+    editor_mode="sh",
+    source_file="run",
+    skeleton="",
+)
+"""What authors' checkers are to servers. Not among LANGUAGES: learners do not write in it."""
 
 
 def choices() -> list[tuple[str, str]]:

@@ -18,7 +18,8 @@ import time
 import uuid
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import groupby
 from typing import Self
 
@@ -42,7 +43,7 @@ from execution.errors import (
 from execution.judge0 import Judge0, Progress, Queue, wall_limit_s
 from execution.probes import Probes, Standing
 from execution.shared import Shared
-from execution.types import Limits, Program, Run, Submitted
+from execution.types import Interactor, Limits, Program, Run, Submitted
 
 log = logging.getLogger(__name__)
 
@@ -357,7 +358,7 @@ class _Work:
     def __init__(
         self, access: Access, program: Program, inputs: Mapping[int, Callable[[], bytes]], limits: Limits
     ) -> None:
-        language = languages.find(program.language)
+        language = languages.MULTI_FILE if program.files else languages.find(program.language)
         if language is None:
             raise LanguageUnavailable(f"There is no language {program.language!r}.")
         self.language = language
@@ -367,6 +368,8 @@ class _Work:
         self.homes = access.homes
         self.is_low = access.is_low
         self.source = program.source
+        self.files = program.files
+        self.interactor = program.interactor
         self.compiler_options = program.compiler_options
         self.inputs = inputs
         self.limits = limits
@@ -534,13 +537,16 @@ class _Work:
         names = list(seats.names) or [""] * seats.count
         used = 0
         try:
-            indexes, data = self._read(seats.count)
+            indexes, data, interactor = self._read(seats.count)
             tokens = server.submit(
                 self.language,
                 self.source,
                 data,
                 self.limits,
                 compiler_options=self.compiler_options,
+                files=self.files,
+                interactor=interactor,
+                indexes=indexes,
                 callback_url=self._call(server),
             )
             used = len(indexes)
@@ -554,7 +560,7 @@ class _Work:
         del self.waiting[: len(indexes)]
         self.homes.add(url)
         log.info("%d of a program's cases went to %s", len(indexes), url)
-        return Submitted(tuple(indexes), "run", url, tokens)
+        return Submitted(tuple(indexes), "check" if self.files else "run", url, tokens)
 
     def _check_fitness(self, server: Judge0) -> None:
         """Raises _LeftAlone where it is known to be down or to lie, BackendBusy while that is being found out.
@@ -598,16 +604,25 @@ class _Work:
         self.is_called_back = True
         return wakeups.url_for(self.pool.callbacks, self.id)
 
-    def _read(self, most: int) -> tuple[list[int], list[bytes]]:
-        """The inputs of the first waiting cases: at least one, and no more than fit into one request."""
+    def _read(self, most: int) -> tuple[list[int], list[bytes], Interactor | None]:
+        """The inputs of the first waiting cases, and the interactor with their answers: at least one case, and no
+        more than fit into one request.
+        """
         indexes: list[int] = []
         data: list[bytes] = []
+        answers: dict[int, bytes] = {}
         for index in self.waiting[:most]:
             indexes.append(index)
             data.append(self.inputs[index]())
-            if sum(map(len, data)) >= BATCH_BYTES:
+            if self.interactor and (answer := self.interactor.answers.get(index)):
+                answers[index] = answer()
+            beside = len(data) * len(self.interactor.files) if self.interactor else 0
+            if sum(map(len, data)) + sum(map(len, answers.values())) + beside >= BATCH_BYTES:
                 break
-        return indexes, data
+        if self.interactor is None:
+            return indexes, data, None
+        read = {index: partial(bytes, answer) for index, answer in answers.items()}
+        return indexes, data, replace(self.interactor, answers=read)
 
     # --- Looking for runs ------------------------------------------------------------------------------------
 
@@ -747,7 +762,11 @@ class _Work:
 
     def _patience_s(self) -> float:
         patience = self.pool.patience
-        return patience.compile_s + wall_limit_s(self.limits) + patience.margin_s
+        usual_s = patience.compile_s + wall_limit_s(self.limits) + patience.margin_s
+        if self.interactor is None:
+            return usual_s
+        # It is compiled, too; the program may wait for it, and it may go on when that has ended.
+        return usual_s + patience.compile_s + 2 * self.interactor.time_ms / 1000
 
     def _queue(self, server: Judge0) -> Queue | None:
         try:

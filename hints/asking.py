@@ -24,7 +24,6 @@ from accounts.models import User
 from execution import languages
 from execution.errors import NoBackend
 from execution.languages import Language
-from execution.types import Verdict
 from hints import attempts, kept
 from hints.answers import Kind, Level
 from hints.attempts import WORDS, WhyNot
@@ -172,7 +171,7 @@ def _level(new: _New, wanted: Level | None) -> Level:
     made_at = None
     if new.submission is not None:
         made_at = new.submission.created_at
-        if new.submission.verdict == Verdict.AC:
+        if new.submission.is_solved:
             return Level.NUDGE
     highest = attempts.opened_by(new.user, new.question, new.source, made_at)
     if wanted is not None and wanted > highest:

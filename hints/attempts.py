@@ -79,7 +79,7 @@ def standing(user: User, question: Question) -> Standing:
     attempt, source = _latest(user, question)
     if attempt is None:
         return Standing(given.level, None, None, WhyNot.NO_ATTEMPT)
-    if attempt.verdict == Verdict.AC:
+    if attempt.is_solved:
         return Standing(given.level, None, None, WhyNot.SOLVED)
     if given.is_followed_by(source, attempt.created_at):
         return Standing(given.level, given.next, attempt)

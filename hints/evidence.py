@@ -94,7 +94,7 @@ def of(submission: Submission, *, error_message: str = "") -> Evidence:
         source=shown["source"] or "",
         title=question.title if question else "",
         statement=question.statement if question else "",
-        verdict=Verdict(shown["verdict"]) if shown["verdict"] else None,
+        verdict=_verdict(submission),
         reason=shown["reason"],
         compile_output=shown["compile_output"],
         cases=tuple(_seen(case) for case in shown["results"]),
@@ -104,6 +104,15 @@ def of(submission: Submission, *, error_message: str = "") -> Evidence:
         checker=CheckerKind(question.checker) if question else CheckerKind.TOKENS,
         error_message=error_message,
     )
+
+
+def _verdict(submission: Submission) -> Verdict | None:
+    """That of the first case that failed, where it was accepted for a part of the points: there is more to be had."""
+    if not submission.is_partial:
+        return Verdict(submission.verdict) if submission.verdict else None
+    passing = (Verdict.AC, Verdict.SK)
+    failed = submission.case_results.exclude(verdict__in=passing).values_list("verdict", flat=True).first()
+    return Verdict(failed or Verdict.AC)
 
 
 def of_code(language: Language, source: str) -> Evidence:

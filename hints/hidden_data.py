@@ -96,13 +96,13 @@ def weight(word: str) -> float:
 
 
 def _hidden_of(question: Question) -> list[bytes]:
-    cases = question.testcases.exclude(visibility=TestCase.Visibility.PUBLIC)
+    cases = question.testcases.exclude(pk__in=question.testcases.shown())
     names = question.reference_solutions.values_list("name", flat=True)
     return [*_data_of(cases), *(name.encode() for name in names)]
 
 
 def _public_of(question: Question) -> list[bytes]:
-    return _data_of(question.testcases.public())
+    return _data_of(question.testcases.shown())
 
 
 def _data_of(cases: QuerySet[TestCase]) -> list[bytes]:

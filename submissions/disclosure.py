@@ -17,7 +17,7 @@ from execution.types import VERDICT_NAMES, Verdict
 from questions.models import Blob, TestCase
 from questions.previews import TEXT_CAP as TEXT_CAP
 from questions.previews import shown
-from submissions import ephemeral, waiting
+from submissions import ephemeral, revisions, waiting
 from submissions.ephemeral import OwnCase
 from submissions.models import CaseResult, Submission
 
@@ -31,6 +31,10 @@ def state(submission: Submission) -> dict[str, Any]:
         "verdict": submission.verdict,
         "outcome": submission.outcome,
         "score": None if submission.score is None else float(submission.score),
+        "points": {
+            "earned": float(submission.earned),
+            "obtainable": None if submission.obtainable is None else float(submission.obtainable),
+        },
         "reason": submission.reason,
         "message": submission.message,
         "retryable": submission.status == Submission.Status.ERROR,
@@ -72,7 +76,14 @@ def queue(submission: Submission) -> dict[str, Any] | None:
     return asdict(waiting.place(submission))
 
 
-NOTHING: dict[str, Any] = {"source": None, "compile_output": "", "own_cases": [], "results": []}
+NOTHING: dict[str, Any] = {
+    "source": None,
+    "compile_output": "",
+    "outdated": False,
+    "own_cases": [],
+    "groups": [],
+    "results": [],
+}
 
 
 def untold(submission: Submission) -> dict[str, Any]:
@@ -83,13 +94,15 @@ def untold(submission: Submission) -> dict[str, Any]:
 def detail(submission: Submission) -> dict[str, Any]:
     """All that its owner may see. A run's code and texts are null and missing once they have expired.
 
-    `own_cases` are those that came with a run, also where they are not judged (yet).
+    `own_cases` are those that came with a run, also where they are not judged (yet). `outdated`: an older version of
+    its question gave the verdict.
     """
-    return details([submission])[submission.pk]
+    is_outdated = submission.pk in revisions.outdated([submission])
+    return details([submission])[submission.pk] | {"outdated": is_outdated}
 
 
 def details(submissions: Sequence[Submission]) -> dict[UUID, dict[str, Any]]:
-    """Those of many, by their ids: what is asked of the database is asked once for all of them."""
+    """Those of many, by their ids, without `outdated`: what is asked of the database is asked once for all."""
     results: dict[UUID, list[CaseResult]] = defaultdict(list)
     for result in CaseResult.objects.filter(submission__in=submissions):
         results[result.submission_id].append(result)
@@ -117,8 +130,22 @@ def _detail(submission: Submission, results: Iterable[CaseResult], data: "_Publi
         "source": source,
         "compile_output": compile_output,
         "own_cases": [_own_case(one) for one in own_cases],
+        "groups": groups(submission),
         "results": told,
     }
+
+
+def groups(submission: Submission) -> list[dict[str, Any]]:
+    """How its groups of cases stand, in the order of judging; none of a run."""
+    return [
+        {
+            "path": group["path"],
+            "verdict": group["verdict"],
+            "earned": float(group["earned"]),
+            "obtainable": None if group["obtainable"] is None else float(group["obtainable"]),
+        }
+        for group in submission.groups
+    ]
 
 
 def case(result: CaseResult, submission: Submission) -> dict[str, Any]:
@@ -195,12 +222,15 @@ class _PublicData:
 
     def of_case(self, result: CaseResult, submission: Submission) -> dict[str, Any] | None:
         """What the program was given, and what was expected of it; None where the case is not public any more.
+        Of an interactive question both are its checker's, which tells of them what it likes.
 
         `result` is that of a case which was public when it was judged.
         """
         note = self.notes.get((submission.question_id, _key(result)))
         if note is None:
             return None
+        if submission.question is not None and submission.question.interactive:
+            return {"own_input": False, "note": note, "input": "", "answer": None}
         return {
             "own_input": False,
             "note": note,

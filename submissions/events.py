@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Sequence
 from copy import copy
-from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -17,8 +16,7 @@ import redis
 from channels.layers import get_channel_layer
 from django.db import transaction
 
-from execution import scoring
-from execution.types import Verdict
+from execution.types import Judged, Verdict
 from submissions import disclosure
 from submissions.models import CaseResult, Event, Submission
 
@@ -40,20 +38,19 @@ def record_status(submission: Submission) -> None:
     _record(submission, [("status", disclosure.state(submission))])
 
 
-def record_results(submission: Submission, results: Sequence[CaseResult], out_of: Decimal) -> None:
+def record_results(submission: Submission, results: Sequence[CaseResult], judged: Sequence[Judged]) -> None:
     """An event for each case, and one for the end where that came with them; `submission` is the row after all.
 
-    `out_of` are the points of all its cases.
+    `results` are rows of what was `judged`, in the same order.
     """
     end = [("status", disclosure.state(submission))] if submission.is_final else []
     before = copy(submission)
     if submission.is_final:
         before.status, before.verdict, before.reason = Submission.Status.RUNNING, None, ""
     payloads = []
-    for result in reversed(results):
-        before.score = scoring.so_far(before.earned, out_of)
+    for result, step in zip(reversed(results), reversed(judged), strict=True):
+        before.earned, before.score = step.points_so_far, step.score_so_far
         payloads.append(("case", disclosure.state(before) | {"case": disclosure.case(result, submission)}))
-        before.earned -= result.earned
         before.cases_judged -= 1
         before.cases_passed -= result.verdict == Verdict.AC
     _record(submission, [*payloads[::-1], *end])
@@ -100,6 +97,7 @@ def snapshot(submission: Submission) -> dict[str, Any]:
         "type": "snapshot",
         "submission": str(submission.pk),
         **disclosure.state(submission),
+        "groups": disclosure.groups(submission),
         "results": [disclosure.case(result, submission) for result in submission.case_results.all()],
     }
 

@@ -9,7 +9,7 @@ import logging
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -21,8 +21,9 @@ from prometheus_client import Counter, Histogram
 from structlog.contextvars import bind_contextvars, bound_contextvars
 
 from accounts.models import User
-from execution.errors import BackendBusy, BackendUnavailable, JudgingError, OwnCapReached
-from execution.judge import judge
+from execution.errors import BackendBusy, BackendUnavailable, CheckerFailed, JudgingError, OwnCapReached
+from execution.groups import Group, tree_of, unstopped
+from execution.judge import judge, replayed
 from execution.judge0 import name_of
 from execution.languages import Language
 from execution.types import (
@@ -39,7 +40,8 @@ from execution.types import (
     Submitted,
     Verdict,
 )
-from questions.models import Blob, Question
+from questions.expectations import rules_from_json
+from questions.models import MOST_TIME_LIMIT_MS, MOST_TOTAL_RUNTIME_S, Blob, Question, ReferenceSolution
 from submissions import ephemeral, lifecycle, waiting
 from submissions.connections import pool, queue, rest_connection
 from submissions.ephemeral import OwnCase
@@ -50,10 +52,14 @@ logger = logging.getLogger(__name__)
 
 JOB = "submissions.judging.judge_submission"
 OWN_INPUT = "Own input"  # the group of a run's own case
+LOWER = "lower"  # of ReferenceSolution.bounds_time_limit: the time limit must leave it room
 OUR_FAULT = {
     "judging_error": "It could not be judged. This is our fault; please submit again later.",
     "judge_rejected": "The servers do not take it. This is not your fault.",
+    "checker_failed": "The question's checker failed. This is not your fault.",
     "limits_unavailable": "No server judges it under the limits of this question. This is not your fault.",
+    "interaction_unavailable": "No server can let programs talk with this question's checker. "
+    "This is not your fault.",
     "language_unavailable": "No server can judge this language at present. This is not your fault.",
 }
 
@@ -81,8 +87,12 @@ def submit(
     source: str,
     kind: str = Submission.Kind.GRADED,
     metadata: dict[str, Any] | None = None,
+    solution: ReferenceSolution | None = None,
 ) -> Submission:
-    """Take a program for judging against all cases of the question. It is safe once this returns."""
+    """Take a program for judging against all cases of the question. It is safe once this returns.
+
+    `solution` is what a verification judges.
+    """
     with transaction.atomic(savepoint=False):
         submission = lifecycle.create(
             kind=kind,
@@ -92,6 +102,7 @@ def submit(
             source=source,
             source_bytes=len(source.encode()),
             metadata=metadata,
+            solution=solution,
         )
         transaction.on_commit(lambda: enqueue(submission), robust=True)
     return submission
@@ -150,8 +161,8 @@ def judge_submission(submission_id: str) -> None:
     if connection.vendor != "sqlite":
         close_old_connections()  # RQ's simple worker keeps one from the job before, which may be dead
     submission = (
-        Submission.objects.select_related("question")
-        .defer("compile_output", "question__statement", "question__statement_html")
+        Submission.objects.select_related("question", "solution")
+        .defer("compile_output", "question__statement", "question__statement_html", "solution__source")
         .filter(pk=submission_id, status=Submission.Status.QUEUED)
         .first()
     )
@@ -164,11 +175,16 @@ def _judge_queued(submission: Submission) -> None:
     if submission.kind != Submission.Kind.RUN and not pool().has_place_for(submission.language):
         lifecycle.wait_for_backend(submission)
         return
-    work = _prepare_or_count(submission)
+    try:
+        work = _prepare_or_count(submission)
+    except CheckerFailed as error:
+        _end_unprepared(submission, error)
+        return
     claim = lifecycle.claim(
         submission,
         revision=work.revision if work else submission.revision,
         cases_total=len(work.cases) if work else submission.cases_total,
+        obtainable=work.obtainable if work else submission.obtainable,
     )
     if claim is None:
         return
@@ -217,6 +233,8 @@ def _prepare_or_count(submission: Submission) -> "Work | None":
     """As `prepare`. Where that fails, the submission is claimed and let go: uncounted, it would fail for ever."""
     try:
         return prepare(submission)
+    except CheckerFailed:
+        raise
     except Exception:
         claim = lifecycle.claim(submission, revision=submission.revision, cases_total=submission.cases_total)
         if claim is not None:
@@ -236,25 +254,87 @@ class Work:
     policy: RunPolicy
     scoring: Scoring
     revision: str
+    groups: tuple[Group, ...] = ()
+    of_learners: "Work | None" = None  # as it is for them, where more is judged than that needs
+
+    @property
+    def obtainable(self) -> Decimal | None:
+        return tree_of(self.cases, self.policy, self.groups, self.checker).maximum
+
+    def ended(self, steps: tuple[Step, ...], judged: Sequence[Judged]) -> tuple[Step, ...]:
+        """With the end that a learner's submission would have; `judged` are all cases."""
+        if self.of_learners is None or not isinstance(steps[-1], Finished):
+            return steps
+        work = self.of_learners
+        end = replayed(
+            judged,
+            work.cases,
+            limits=work.limits,
+            checker=work.checker,
+            policy=work.policy,
+            scoring=work.scoring,
+            groups=work.groups,
+        )
+        return (*steps[:-1], end)
+
+
+def _end_unprepared(submission: Submission, error: CheckerFailed) -> None:
+    claim = lifecycle.claim(submission, revision=submission.revision, cases_total=submission.cases_total)
+    if claim is not None:
+        logger.error("it cannot be judged: %s", error)
+        lifecycle.fail_by_checker(claim, error, message=OUR_FAULT[error.code])
+
+
+def _checker_and_groups(question: Question) -> tuple[Checker, tuple[Group, ...]]:
+    """Raises CheckerFailed where one of them cannot be read, as no form has written it."""
+    try:
+        return question.judging_checker(), question.judging_groups()
+    except ValueError as error:
+        words = "The checker's arguments or the groups cannot be read."
+        raise CheckerFailed(words, notes=str(error)) from error
 
 
 def prepare(submission: Submission) -> Work | None:
-    """What is to be judged, read now; None when a run's program is no longer kept."""
+    """What is to be judged, read now; None when a run's program is no longer kept. Raises CheckerFailed."""
     question = submission.question
     if submission.kind == Submission.Kind.RUN:
         return _prepare_run(submission)
     assert question is not None  # a constraint: only runs have none
     cases = question.testcases.values_for_judging()
-    return Work(
+    checker, groups = _checker_and_groups(question)
+    work = Work(
         program=Program(submission.language, submission.source.encode()),
         cases=cases,
         input_bytes=sum(case.input_bytes for case in cases),
         limits=question.judging_limits(),
-        checker=question.judging_checker(),
+        checker=checker,
         policy=RunPolicy(question.run_policy),
         scoring=question.judging_scoring(),
         revision=question.revision(cases),
+        groups=groups,
     )
+    return work if submission.solution is None else _as_verification(work, question, submission.solution)
+
+
+def _as_verification(work: Work, question: Question, solution: ReferenceSolution) -> Work:
+    """As submissions are judged, but for what would leave a question about the solution without an answer.
+
+    One of which single cases are asked for is run on all of them, and ends as if it had not been. What a guessed time
+    limit is to be measured by has the most time that a question may give.
+    """
+    most_ms = MOST_TOTAL_RUNTIME_S * 1000
+    if is_measured(question, solution):
+        work = replace(work, limits=replace(work.limits, time_ms=MOST_TIME_LIMIT_MS, total_ms=most_ms))
+    if any(rule.required or rule.message or rule.cases for rule in rules_from_json(solution.rules)):
+        groups = unstopped(work.groups, work.cases) if work.groups else ()
+        endless = replace(work.limits, total_ms=most_ms)
+        work = replace(work, policy=RunPolicy.RUN_ALL, groups=groups, limits=endless, of_learners=work)
+    return work
+
+
+def is_measured(question: Question, solution: ReferenceSolution) -> bool:
+    """Whether the question's time limit is still to be made of what this solution takes."""
+    return question.time_limit_is_derived and solution.bounds_time_limit == LOWER
 
 
 def _prepare_run(submission: Submission) -> Work | None:
@@ -264,12 +344,14 @@ def _prepare_run(submission: Submission) -> Work | None:
     question, trial = submission.question, kept.trial
     public_cases = question.testcases.public().values_for_judging() if question else []
     own = trial.cases or (() if public_cases else (OwnCase(b""),))
+    if question and question.interactive:
+        own = ()
     return Work(
         program=Program(submission.language, kept.source),
         cases=[*public_cases, *map(_own_case, itertools.count(len(public_cases) + 1), own)],
         input_bytes=sum(case.input_bytes for case in public_cases) + sum(len(one.input) for one in own),
         limits=question.judging_limits() if question else run_limits(),
-        checker=question.judging_checker() if question else trial.checker,
+        checker=_checker_and_groups(question)[0] if question else trial.checker,
         policy=trial.policy,
         scoring=Scoring(trial.scoring),
         revision=question.revision(public_cases) if question else "",
@@ -308,6 +390,8 @@ def _judge(lease: Lease, work: Work) -> None:
     cases = {case.index: case for case in work.cases}
     started = time.monotonic()
     left_s = lifecycle.left_s(claim)
+    stored = stored_steps(claim)
+    judged = [step for step in stored if isinstance(step, Judged)]
 
     def go_on() -> None:
         lease.beat()
@@ -320,18 +404,21 @@ def _judge(lease: Lease, work: Work) -> None:
 
     try:
         go_on()
-        for steps in judge(
+        for found in judge(
             work.program,
             work.cases,
             limits=work.limits,
             checker=work.checker,
             policy=work.policy,
             scoring=work.scoring,
+            groups=work.groups,
             backends=pool().access(beat=while_waiting, is_low=claim.lane == "low"),
-            resume=stored_steps(claim),
+            resume=stored,
             window_max=settings.JUDGE_WINDOW_MAX,
         ):
             lease.beat()
+            judged += [step for step in found if isinstance(step, Judged)]
+            steps = work.ended(found, judged)
             lifecycle.record(claim, cases, steps)
             if backend := _last_backend(steps):
                 bind_contextvars(backend=backend)
@@ -353,6 +440,9 @@ def _judge(lease: Lease, work: Work) -> None:
             lifecycle.await_room(claim)
         else:
             lifecycle.await_backend(claim)
+    except CheckerFailed as error:
+        logger.error("it cannot be judged: %s", error, extra={"notes_characters": len(error.notes)})
+        lifecycle.fail_by_checker(claim, error, message=OUR_FAULT[error.code])
     except JudgingError as error:
         # Its words name servers, which are the operator's business.
         logger.error("it cannot be judged: %s: %s", error.code, error)
@@ -378,11 +468,11 @@ def stored_steps(claim: lifecycle.Claim) -> list[Submitted | Judged]:
     results = CaseResult.objects.filter(submission_id=claim.submission_id).order_by("pk")
     return [
         *(Submitted(tuple(p.indexes), p.role, p.backend, tuple(p.tokens)) for p in placements),
-        *(_judged(result) for result in results),
+        *(as_judged(result) for result in results),
     ]
 
 
-def _judged(result: CaseResult) -> Judged:
+def as_judged(result: CaseResult) -> Judged:
     """A stored case as the step it was, as far as it decides anything further."""
     verdict = Verdict(result.verdict)
     run = None

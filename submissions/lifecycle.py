@@ -6,6 +6,8 @@
 
     queued ──cancel, no backend for long, or a run's time is up──▶ error
 
+    done or error ──apply_rejudge──▶ done (by what judging it again has found)
+
 Every change is one conditional update: the row must still be in the status, and at the attempt, that the writer
 believes in. Where it is not, somebody else was faster: `claim` answers None, the others raise Fenced, and nothing
 was written. All times are the database's, so that workers' clocks do not matter.
@@ -29,15 +31,24 @@ from structlog.contextvars import get_contextvars
 
 from accounts import limits
 from accounts.models import User
-from execution import errors, scoring
-from execution.types import Case, Finished, Judged, Step, Submitted, Verdict
-from questions.models import Question, StoredCase
+from execution import errors
+from execution.types import Case, Feedback, Finished, Judged, Step, Submitted, Verdict
+from questions.models import Question, ReferenceSolution, StoredCase
 from submissions import disclosure, ephemeral, events
-from submissions.models import CaseResult, Placement, Submission, SubmissionQuerySet
+from submissions.models import (
+    CaseResult,
+    CheckerNote,
+    Placement,
+    RejudgeSet,
+    Submission,
+    SubmissionQuerySet,
+    Webhook,
+)
 
 PATIENCE = timedelta(
     seconds=10
 )  # how long a queued row may stand before somebody looks whether it is in a queue
+LOW_PATIENCE = timedelta(minutes=1)  # the same in the lane `low`, where thousands may stand
 LEASE = timedelta(seconds=20)  # how long a running row is somebody's without a sign of life
 BACKEND_PATIENCE = timedelta(seconds=2)  # between two tries while no backend can be used
 MAX_INTERRUPTIONS = 5
@@ -47,6 +58,9 @@ CANCELLED = "cancelled"  # the one code of an error that is nobody's fault
 TIMEOUT = "timeout"
 EXPIRED = "expired"
 NO_TESTCASES = "no_testcases"
+NOTE_BYTES = 64 * 1024
+NOTE_OF_ACCEPTED_BYTES = 4 * 1024
+PRINTED, FAILURE = "printed", "failure"  # names of notes that are no files
 INTERRUPTED = "interrupted"
 CODES = (CANCELLED, TIMEOUT, EXPIRED, NO_TESTCASES, INTERRUPTED, *errors.CODES)
 """Of all errors in which submissions end."""
@@ -55,12 +69,31 @@ LIMITED: dict[str, str] = {Submission.Kind.GRADED: "submit", Submission.Kind.RUN
 NOTHING_FOUND: dict[str, Any] = {
     "score": None,
     "earned": Decimal(0),
+    "groups": [],
     "cases_judged": 0,
     "cases_passed": 0,
     "time_ms": None,
     "memory_kib": None,
     "compile_output": "",
 }
+FOUND = (
+    "verdict",
+    "score",
+    "earned",
+    "obtainable",
+    "groups",
+    "reason",
+    "message",
+    "compile_output",
+    "cases_total",
+    "cases_judged",
+    "cases_passed",
+    "time_ms",
+    "memory_kib",
+    "decided_by",
+    "revision",
+)
+"""What a judging has found, of which a rejudge gives all to its original."""
 
 TOLD = (
     "kind",
@@ -76,6 +109,8 @@ TOLD = (
     "cases_judged",
     "cases_passed",
     "earned",
+    "obtainable",
+    "groups",
     "time_ms",
     "memory_kib",
     "created_at",
@@ -133,8 +168,12 @@ def create(
     source: str = "",
     pk: UUID | None = None,
     metadata: dict[str, Any] | None = None,
+    solution: ReferenceSolution | None = None,
 ) -> Submission:
-    """A queued row with its first event; `source` is empty for a run. The caller enqueues it after commit."""
+    """A queued row with its first event; the caller enqueues it after commit.
+
+    `source` is empty for a run; `solution` is what a verification judges.
+    """
     with transaction.atomic(savepoint=False):
         submission = Submission(
             pk=pk or uuid4(),
@@ -145,6 +184,7 @@ def create(
             source=source,
             source_bytes=source_bytes,
             metadata=metadata,
+            solution=solution,
             request_id=get_contextvars().get("request_id", ""),
             overdue_at=Now() + PATIENCE,
         )
@@ -155,11 +195,73 @@ def create(
     return submission
 
 
-def claim(submission: Submission, *, revision: str, cases_total: int) -> Claim | None:
+def create_rejudges(
+    originals: Sequence[Submission], *, rejudge_set: RejudgeSet, user: User
+) -> list[Submission]:
+    """Queued rows, one for each of them unless the set has one already; the caller enqueues them.
+
+    Without first events: nobody can follow them from their beginning.
+    """
+    rows = [
+        Submission(
+            kind=Submission.Kind.REJUDGE,
+            of=original,
+            rejudge_set=rejudge_set,
+            user=user,
+            question_id=original.question_id,
+            language=original.language,
+            source=original.source,
+            source_bytes=original.source_bytes,
+            was_verdict=original.verdict,
+            was_score=original.score,
+            was_earned=original.earned,
+            overdue_at=Now() + LOW_PATIENCE,
+        )
+        for original in originals
+    ]
+    Submission.objects.bulk_create(rows, ignore_conflicts=True)
+    for row in rows:
+        TAKEN.labels(row.kind, row.language).inc()
+    return rows
+
+
+def apply_rejudge(rejudge: Submission) -> Submission | None:
+    """Give its original what it found, as a further attempt; None when that was done before. In a transaction.
+
+    `rejudge` has a verdict. What was stored of its cases moves to the original, what was stored there is deleted.
+    Whoever wanted to be told of the original's end is told again.
+    """
+    original = rejudge.of_id
+    assert original is not None
+    mine = Submission.objects.filter(pk=rejudge.pk, status=Status.DONE, applied_at=None)
+    if not mine.update(applied_at=Now()):
+        return None
+    found = {name: getattr(rejudge, name) for name in FOUND}
+    applied = _change(
+        original,
+        Submission.objects.graded().final(),
+        **found,
+        status=Status.DONE,
+        attempt=F("attempt") + 1,
+        finished_at=Now(),
+        texts_purged_at=rejudge.texts_purged_at,
+    )
+    for rows in (CaseResult.objects.all(), CheckerNote.objects.all()):
+        rows.filter(submission=original).delete()
+        rows.filter(submission=rejudge.pk).update(submission=original)
+    Webhook.objects.filter(submission=original).update(
+        attempts=0, next_try_at=Now(), delivered_at=None, last_status=None, last_error=""
+    )
+    return applied
+
+
+def claim(
+    submission: Submission, *, revision: str, cases_total: int, obtainable: Decimal | None = None
+) -> Claim | None:
     """Take a queued submission as it was read, or None when somebody has had it since. The next writer is fenced.
 
     What an earlier attempt found by another revision is forgotten in the same moment: whoever finds the new revision
-    in the row relies on it.
+    in the row relies on it. `obtainable` are the points of all its cases, None where there is no bound.
     """
     is_outdated = submission.revision not in ("", revision)
     with transaction.atomic():
@@ -174,12 +276,14 @@ def claim(submission: Submission, *, revision: str, cases_total: int) -> Claim |
             message="",
             revision=revision,
             cases_total=cases_total,
+            obtainable=obtainable,
             **(NOTHING_FOUND if is_outdated else {}),
         )
         if claimed is None:
             return None
         if is_outdated:
             CaseResult.objects.filter(submission=submission).delete()
+            CheckerNote.objects.filter(submission=submission).delete()
             Placement.objects.filter(submission=submission).update(role=FORGOTTEN)
     if claimed.attempt == 1 and claimed.started_at:
         WAITED.labels(claimed.lane).observe((claimed.started_at - claimed.created_at).total_seconds())
@@ -242,8 +346,7 @@ def _record_results(
 ) -> None:
     """How cases went, in this order, and the end if it is known by then."""
     seq = claim.row.seq + len(judged) + (finished is not None)
-    out_of = scoring.obtainable(cases.values())
-    changes = {"seq": seq} | _case_changes(claim, judged, out_of) | _final_changes(finished)
+    changes = {"seq": seq} | _case_changes(claim, judged) | _final_changes(finished)
     if not _rows(claim).update(**changes):
         raise Fenced
     for name in TOLD:
@@ -254,12 +357,42 @@ def _record_results(
     results = CaseResult.objects.bulk_create(
         CaseResult(submission=claim.row, **_case_fields(claim, cases[step.index], step)) for step in judged
     )
-    events.record_results(claim.row, results, out_of)
+    if claim.kind != Submission.Kind.RUN:
+        _record_notes(claim, judged)
+    events.record_results(claim.row, results, judged)
+
+
+def _record_notes(claim: Claim, judged: Sequence[Judged]) -> None:
+    """What an author's checker left behind; of accepted cases not much, since there are many and few are read."""
+    CheckerNote.objects.bulk_create(
+        CheckerNote(submission_id=claim.submission_id, index=step.index, name=name, text=text[:most])
+        for step in judged
+        if step.feedback is not None
+        for most in [NOTE_OF_ACCEPTED_BYTES if step.verdict is Verdict.AC else NOTE_BYTES]
+        for name, text in _notes(step.feedback)
+    )
+
+
+def _notes(feedback: Feedback) -> list[tuple[str, bytes]]:
+    """By name; a file that is called as something else of ours gives way."""
+    printed = [(PRINTED, feedback.messages)] if feedback.messages else []
+    return [(name, text) for name, text in feedback.files if name not in (PRINTED, FAILURE)] + printed
 
 
 def fail(claim: Claim, *, code: str, message: str) -> None:
     """End it as our fault."""
     _end_with(claim, _error(claim.submission_id, _rows(claim), code, message))
+
+
+def fail_by_checker(claim: Claim, failure: errors.CheckerFailed, *, message: str) -> None:
+    """End it as our fault, which its author can mend: what is known of it is kept for authors alone."""
+    with transaction.atomic():
+        fail(claim, code=failure.code, message=message)
+        if claim.kind != Submission.Kind.RUN:
+            text = f"{failure}\n\n{failure.notes}".encode(errors="replace")[:NOTE_BYTES]
+            CheckerNote.objects.create(
+                submission_id=claim.submission_id, index=failure.case, name=FAILURE, text=text
+            )
 
 
 def left_s(claim: Claim) -> float:
@@ -425,6 +558,7 @@ def _error(pk: UUID, rows: SubmissionQuerySet, code: str, message: str) -> Submi
             reason=code,
             message=message[:300],
             score=None,
+            earned=Decimal(0),
             overdue_at=None,
             finished_at=Now(),
         )
@@ -470,21 +604,23 @@ def _final_changes(finished: Finished | None) -> dict[str, Any]:
         "status": Status.DONE,
         "verdict": finished.verdict.value,
         "score": finished.score,
+        "earned": finished.points,
+        "decided_by": finished.decided_by,
         "reason": finished.reason,
         "overdue_at": None,
         "finished_at": Now(),
     }
 
 
-def _case_changes(claim: Claim, judged: Sequence[Judged], out_of: Decimal) -> dict[str, Any]:
+def _case_changes(claim: Claim, judged: Sequence[Judged]) -> dict[str, Any]:
     """That cases were decided also shows that a backend works."""
     if not judged:
         return {}
     row = claim.row
-    earned = row.earned + sum((step.points for step in judged), Decimal(0))
     changes: dict[str, Any] = {
-        "earned": earned,
-        "score": scoring.so_far(earned, out_of),
+        "earned": judged[-1].points_so_far,
+        "score": judged[-1].score_so_far,
+        "groups": _groups(claim, judged),
         "cases_judged": row.cases_judged + len(judged),
         "cases_passed": row.cases_passed + sum(step.verdict is Verdict.AC for step in judged),
         "unavailable_since": None,
@@ -500,10 +636,31 @@ def _case_changes(claim: Claim, judged: Sequence[Judged], out_of: Decimal) -> di
     return changes
 
 
+def _groups(claim: Claim, judged: Sequence[Judged]) -> list[dict[str, Any]]:
+    """As they stand now, those above before those within; a run has none."""
+    if claim.kind == Submission.Kind.RUN:
+        return []
+    known = {group["path"]: group for group in claim.row.groups}
+    for step in judged:
+        for standing in reversed(step.groups):
+            known[standing.path] = {
+                "path": standing.path,
+                "verdict": standing.verdict,
+                "earned": _plainly(standing.earned),
+                "obtainable": None if standing.obtainable is None else _plainly(standing.obtainable),
+            }
+    return list(known.values())
+
+
+def _plainly(points: Decimal) -> str:
+    return f"{round(points, 6).normalize():f}"
+
+
 def _case_fields(claim: Claim, case: Case, step: Judged) -> dict[str, Any]:
     fields: dict[str, Any] = {
         "index": case.index,
         "group": case.group,
+        "name": case.name,
         "points": case.points if case.answer else Decimal(0),
         "earned": step.points,
         "public": case.public,

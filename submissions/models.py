@@ -19,9 +19,13 @@ from accounts.models import User
 from accounts.scopes import Scope
 from execution import languages
 from execution.types import Verdict
-from questions.models import Question
+from questions.models import Question, ReferenceSolution
 
 VERDICTS = [verdict.value for verdict in Verdict if verdict is not Verdict.SK]
+
+
+def is_solution(verdict: str | None, score: Decimal | None) -> bool:
+    return verdict == Verdict.AC and (score is None or score == 100)
 
 
 def _has_expired() -> Q:
@@ -70,7 +74,8 @@ class SubmissionQuerySet(models.QuerySet["Submission"]):
 
     def without_texts(self) -> Self:
         """With their questions; programs and statements are large, and seldom what is asked for."""
-        texts = ("source", "compile_output", "question__statement", "question__statement_html")
+        of_question = ("question__statement", "question__statement_html", "question__origin")
+        texts = ("source", "compile_output", *of_question)
         return self.select_related("question").defer(*texts)
 
     def overdue(self) -> Self:
@@ -138,7 +143,21 @@ class Submission(models.Model):
         help_text="0–100, of the points of all cases; while it is judged, as far as it is. Empty without points.",
     )
     earned = models.DecimalField(
-        max_digits=10, decimal_places=2, default=Decimal(0), help_text="Points, as far as it is judged."
+        max_digits=16,
+        decimal_places=6,
+        default=Decimal(0),
+        help_text="Points on the question's own scale, as far as it is judged.",
+    )
+    obtainable = models.DecimalField(
+        max_digits=16,
+        decimal_places=6,
+        null=True,
+        help_text="The most points there are; empty where there is no bound, and until claimed.",
+    )
+    groups = models.JSONField(
+        default=list,
+        db_default=models.Value([], models.JSONField()),
+        help_text="How its groups of cases stand: path, verdict, earned, obtainable.",
     )
     reason = models.CharField(
         max_length=40, blank=True, help_text="Code of an error, or what explains a verdict."
@@ -169,6 +188,32 @@ class Submission(models.Model):
         help_text="The original, for a rejudge.",
     )
     applied_at = models.DateTimeField(null=True, help_text="When a rejudge was applied.")
+    rejudge_set = models.ForeignKey(
+        "RejudgeSet",
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="rejudges",
+        help_text="The set that a rejudge belongs to.",
+    )
+    was_verdict = models.CharField(  # noqa: DJ001 (no verdict is not an empty verdict)
+        max_length=3, null=True, help_text="Of a rejudge: the original's; empty where that was an error."
+    )
+    was_score = models.DecimalField(
+        max_digits=6, decimal_places=2, null=True, help_text="Of a rejudge: the original's, as `score` is."
+    )
+    was_earned = models.DecimalField(
+        max_digits=16, decimal_places=6, null=True, help_text="Of a rejudge: the original's, as `earned` is."
+    )
+    solution = models.ForeignKey(
+        ReferenceSolution,
+        on_delete=models.CASCADE,
+        null=True,
+        related_name="verifications",
+        help_text="What a verification judges; empty for all others.",
+    )
+    decided_by = models.PositiveIntegerField(
+        null=True, help_text="Index of the case that made the verdict; empty where none did."
+    )
 
     metadata = models.JSONField(null=True, blank=True, help_text="What the client sent with it, for itself.")
     request_id = models.CharField(
@@ -247,6 +292,7 @@ class Submission(models.Model):
                 condition=Q(kind="run") | Q(question__isnull=False),
                 name="submission_question_unless_run",
             ),
+            models.UniqueConstraint(fields=["rejudge_set", "of"], name="one_rejudge_a_set"),
         ]
 
     def __str__(self) -> str:
@@ -263,12 +309,22 @@ class Submission(models.Model):
 
     @property
     def outcome(self) -> str | None:
-        """passed, failed or error; None until final."""
+        """passed, failed or error; None until final. What is accepted for a part of the points has failed."""
         if self.status == self.Status.ERROR:
             return "error"
         if self.status == self.Status.DONE:
-            return "passed" if self.verdict == Verdict.AC else "failed"
+            return "passed" if self.is_solved else "failed"
         return None
+
+    @property
+    def is_partial(self) -> bool:
+        """Accepted, and still not solved."""
+        return self.verdict == Verdict.AC and not self.is_solved
+
+    @property
+    def is_solved(self) -> bool:
+        """Accepted, with all the points where there is a most of them: what is accepted may have earned a part only."""
+        return is_solution(self.verdict, self.score)
 
 
 class ExecutionManager(models.Manager["Execution"]):
@@ -363,9 +419,12 @@ class CaseResult(models.Model):
 
     submission = models.ForeignKey(Submission, on_delete=models.CASCADE, related_name="case_results")
     index = models.PositiveIntegerField(help_text="From 1, in the order of judging.")
-    group = models.CharField(max_length=60, blank=True)
-    points = models.DecimalField(max_digits=8, decimal_places=2, help_text="Obtainable.")
-    earned = models.DecimalField(max_digits=8, decimal_places=2)
+    group = models.CharField(max_length=200, blank=True)
+    name = models.CharField(
+        max_length=200, blank=True, default="", db_default="", help_text="The author's; for authors."
+    )
+    points = models.DecimalField(max_digits=16, decimal_places=6, help_text="Obtainable.")
+    earned = models.DecimalField(max_digits=16, decimal_places=6)
     public = models.BooleanField()
     verdict = models.CharField(max_length=3, choices=[(v.value, v.value) for v in Verdict])
     time_ms = models.PositiveIntegerField(null=True, help_text="Empty if it was not run.")
@@ -396,6 +455,80 @@ class CaseResult(models.Model):
 
     def __str__(self) -> str:
         return f"case {self.index}: {self.verdict}"
+
+
+class CheckerNote(models.Model):
+    """What an author's checker left behind: for authors alone, since it may quote hidden data.
+
+    `name` is that of a file in its feedback directory, `printed` for what it printed, or `failure` for why it failed.
+    """
+
+    submission = models.ForeignKey(Submission, on_delete=models.CASCADE, related_name="checker_notes")
+    index = models.PositiveIntegerField(
+        null=True, help_text="Of the case; empty: of none, as when compiling."
+    )
+    name = models.CharField(max_length=100)
+    text = models.BinaryField()
+
+    class Meta:
+        ordering = ["submission", "index", "name"]
+        constraints = [
+            models.UniqueConstraint(fields=["submission", "index", "name"], name="one_checker_note_a_name")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} of case {self.index}"
+
+
+class RejudgeSet(models.Model):
+    """Submissions of one question that are judged again, and then applied or discarded, all together.
+
+    choosing ──▶ judging ──apply──▶ applying ──▶ applied        (the originals get what their rejudges found)
+       └────────────┴──discard──▶ discarding ──▶ discarded      (the rejudges are deleted)
+    """
+
+    class State(models.TextChoices):
+        CHOOSING = "choosing"
+        JUDGING = "judging"
+        APPLYING = "applying"
+        APPLIED = "applied"
+        DISCARDING = "discarding"
+        DISCARDED = "discarded"
+
+    ENDED = (State.APPLIED, State.DISCARDED)
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    question = models.ForeignKey(Question, on_delete=models.PROTECT, related_name="rejudge_sets")
+    started_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
+    )
+    chosen = models.JSONField(
+        default=dict, help_text="By what its submissions were chosen, as `rejudging.Choice` writes it."
+    )
+    reason = models.CharField(max_length=200, blank=True)
+    state = models.CharField(max_length=10, choices=State.choices, default=State.CHOOSING)
+    total = models.PositiveIntegerField(default=0, help_text="Submissions that were chosen.")
+    created_at = models.DateTimeField(db_default=Now())
+    ended_at = models.DateTimeField(null=True, help_text="When it was applied or discarded.")
+
+    class Meta:
+        ordering = ["-created_at"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(
+                    state__in=["choosing", "judging", "applying", "applied", "discarding", "discarded"]
+                ),
+                name="rejudge_set_state_known",
+            ),
+            models.UniqueConstraint(
+                fields=["question"],
+                condition=Q(state__in=["choosing", "judging", "applying", "discarding"]),
+                name="one_open_rejudge_set_a_question",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"rejudge set of {self.question_id} ({self.state})"
 
 
 class Event(models.Model):

@@ -243,6 +243,18 @@ class RunSerializer(ProgramSerializer):
             check_size(value, "input", settings.MAX_RUN_STDIN_BYTES)
         return value
 
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        question = attrs["question"]
+        if question is not None and question.interactive and attrs["input"] is not None:
+            words = "This question's checker talks with your program, so there is no input of your own."
+            raise serializers.ValidationError({"input": [words]})
+        if question is not None and question.has_nothing_to_run_on():
+            words = (
+                "Its checker talks with your program, and no case is public: there is nothing to run it on."
+            )
+            raise serializers.ValidationError({"question": [words]})
+        return super().validate(attrs)
+
 
 def run_of(sent: dict[str, Any]) -> NewRun:
     """What a RunSerializer has validated."""

@@ -127,6 +127,8 @@ NOT_TEXT = (
     "use base64_encoded=true query parameter"
 )
 
+MULTI_FILE = 89  # of which the zip is what others' source is
+
 DESCRIPTIONS = {
     1: "In Queue",
     2: "Processing",
@@ -368,7 +370,11 @@ class FakeJudge0:
         errors: dict[str, list[str]] = {}
         source = _read(item.get("source_code"), is_base64=is_base64)
         stdin = _read(item.get("stdin"), is_base64=is_base64)
-        if not source.strip():
+        if item.get("language_id") == MULTI_FILE:
+            if source:
+                errors["source_code"] = ["must be blank"]
+            source = _read(item.get("additional_files"), is_base64=True)
+        elif not source.strip():
             errors["source_code"] = ["can't be blank"]
         if item.get("language_id") not in self.languages:
             number = item.get("language_id")

@@ -3,7 +3,7 @@
 from decimal import Decimal
 from uuid import uuid4
 
-from execution import languages
+from execution import languages, scoring
 from execution.types import Finished, Judged, Run, Verdict
 from submissions import intake, judging, lifecycle
 from submissions.ephemeral import OwnCase, Trial
@@ -31,6 +31,7 @@ class Stepwise:
         self.submission = submission
         self.cases = {case.index: case for case in judging.prepare(submission).cases}
         self.claimed: lifecycle.Claim | None = None
+        self.points = Decimal(0)
 
     def claim(self) -> None:
         self.claimed = lifecycle.claim(self.submission, revision="r", cases_total=len(self.cases))
@@ -39,12 +40,22 @@ class Stepwise:
     def case(self, index: int, output: bytes = b"3\n") -> None:
         run = Run(failure=None, output=output, time_ms=50)
         assert self.claimed is not None
-        lifecycle.record(self.claimed, self.cases, [Judged(index, run, Verdict.AC, points=Decimal(1))])
+        self.points += 1
+        out_of = sum(case.points for case in self.cases.values() if case.answer is not None)
+        step = Judged(
+            index,
+            run,
+            Verdict.AC,
+            points=Decimal(1),
+            points_so_far=self.points,
+            score_so_far=scoring.so_far(self.points, Decimal(out_of)),
+        )
+        lifecycle.record(self.claimed, self.cases, [step])
 
     def finish(self) -> None:
         score = None if self.submission.kind == Submission.Kind.RUN else Decimal(100)
         assert self.claimed is not None
-        lifecycle.record(self.claimed, self.cases, [Finished(Verdict.AC, score)])
+        lifecycle.record(self.claimed, self.cases, [Finished(Verdict.AC, score, points=self.points)])
 
     def steps(self):
         """All there is to do, one after the other."""

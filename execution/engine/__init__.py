@@ -10,6 +10,7 @@
           builds                   what comes before the run: unpacking additional_files, compiling
           toolchain, artefacts     languages found on this machine; compiled programs, shared by runs
           headers                  what most C++ programs include, compiled beforehand
+          interactors, conversation  whoever a program talks with, and two sandboxes that talk
             sandbox                bubblewrap, limits, measurements: one job in, one outcome out
               cgroups, seccomp, box/*.c
 

@@ -18,9 +18,9 @@ import signal
 from pathlib import Path
 
 from . import etc, seccomp
-from .config import MAX_SLOTS
 from .jobs import MIB, Job
 from .sandbox import Share
+from .seats import SLOTS
 
 _SANDBOX_UID = 65534
 _JAVA = (path.name for path in Path("/etc").glob("java-*-openjdk"))  # Debian's JDK is linked to it
@@ -65,7 +65,7 @@ class Bubblewrap:
         self._bwrap = bwrap
         self._first_uid = first_uid
         self._filter = seccomp.program(os.uname().machine, memory_is_counted=memory_is_counted)
-        own = range(first_uid, first_uid + MAX_SLOTS) if first_uid is not None else ()
+        own = range(first_uid, first_uid + SLOTS) if first_uid is not None else ()
         self._etc = etc.put_together(box.parent, ETC, (_SANDBOX_UID,) if has_user_namespace else own)
 
     def command(self, job: Job, slot: int, outer: list[str], init: list[str], share: Share) -> list[str]:

@@ -65,7 +65,9 @@ MAX_KEPT_SUBMISSIONS = 5000
 MAX_KEPT_BYTES = 256 * 1024 * 1024
 
 
-def config_info(config: EngineConfig, *, is_reduced: bool = False) -> dict[str, object]:
+def config_info(
+    config: EngineConfig, *, is_reduced: bool = False, is_interactive: bool = False
+) -> dict[str, object]:
     """The answer of `/config_info`, in Judge0's words, with what this engine adds under `engine`."""
     return config.terms.info() | {
         "max_queue_size": config.max_queue,
@@ -74,7 +76,8 @@ def config_info(config: EngineConfig, *, is_reduced: bool = False) -> dict[str, 
         "allow_enable_network": False,
         "enable_network": False,
         "engine": {
-            "fields": ["engine"],
+            "fields": ["engine", "interactor"],
+            "interactive": is_interactive,
             "compiles_once": True,
             "max_body_bytes": MAX_BODY_BYTES,
             "reduced": is_reduced,

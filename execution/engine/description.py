@@ -104,6 +104,38 @@ _ENGINE = _object(
 )
 
 
+_INTERACTED = _object(
+    exit_code=_or_null(_INTEGER),
+    signal=_or_null(_INTEGER),
+    killed=_or_null(_text("what ended it", enum=[*(limit.value for limit in Killed), OUTPUT_LIMIT, None])),
+    ended_first=_FLAG,
+    time=_text("seconds"),
+    wall_time=_text("seconds"),
+    memory=_INTEGER,
+    stderr=_text("base64"),
+    files={"type": "object", "additionalProperties": _text("base64")},
+    feedback_complete=_FLAG,
+    compile_output=_or_null(_text("base64; why it could not be run")),
+)
+
+
+def _interactor(terms: Terms) -> _Schema:
+    names = ("cpu_time_limit", "memory_limit", "max_file_size")
+    return {
+        "type": ["object", "null"],
+        "description": "whoever the program talks with; its texts are base64",
+        "properties": {
+            "files": _text("a zip with `run` and, to make it, `compile`"),
+            "input": _or_null(_text()),
+            "answer": _or_null(_text()),
+            "arguments": _or_null(_array(_text()) | {"description": "of `run`"}),
+            "accepts": {"type": "integer", "minimum": 0, "maximum": 255, "default": 0},
+            **{name: _number(terms, name) for name in names},
+        },
+        "required": ["files"],
+    }
+
+
 def _number(terms: Terms, name: str) -> _Schema:
     """One of the numbers that a submission may carry."""
     most, least = terms.most(name), LEAST[name]
@@ -128,6 +160,7 @@ def _new_submission(terms: Terms, languages: Collection[int]) -> _Schema:
         "enable_network": {"type": ["boolean", "null"], "enum": [False, None], "description": "not offered"},
         "callback_url": _or_null(_text("of a host that may be called; PUT there at the end", format="uri")),
         "additional_files": _or_null(_text("a zip, always in base64")),
+        "interactor": _interactor(terms),
     }
     return {"type": "object", "properties": properties, "required": ["language_id"]}
 
@@ -158,6 +191,7 @@ def _submission() -> _Schema:
         "status": _STATUS,
         "language": _LANGUAGE,
         "engine": _or_null(_ENGINE),
+        "interactor": _or_null(_INTERACTED),
     }
     properties = {name: known.get(name, _INTEGER) for name in FIELD_NAMES}
     return {"type": "object", "properties": properties, "additionalProperties": False}

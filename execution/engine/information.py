@@ -14,6 +14,7 @@ from starlette.responses import Response
 from . import config, description, wire
 from .answers import json_answer
 from .calls import Call
+from .parameters import multi_file
 from .parts import Parts
 from .queue import Submission
 from .toolchain import Language
@@ -60,7 +61,10 @@ async def statuses(parts: Parts, call: Call) -> Response:
 
 
 async def config_info(parts: Parts, call: Call) -> Response:
-    return json_answer(config.config_info(parts.config, is_reduced=parts.is_reduced))
+    is_interactive = multi_file(parts.languages) is not None
+    return json_answer(
+        config.config_info(parts.config, is_reduced=parts.is_reduced, is_interactive=is_interactive)
+    )
 
 
 async def about(parts: Parts, call: Call) -> Response:

@@ -21,6 +21,8 @@ class Killed(enum.Enum):
     INODES = "inodes"
     DISK = "disk"
     """Only without namespaces: elsewhere what can be written has a size."""
+    STOPPED = "stopped"
+    """No limit: what it talked with is done (`conversation`)."""
 
 
 class SandboxFailed(Exception):
@@ -64,7 +66,8 @@ class Job:
     """Standard error goes where standard output goes."""
     collect: str | None = None
     """Path inside of what to bring out at the end: a file, up to `limits.file_bytes`, or, ending in a slash,
-    a directory, packed, up to MAX_TREE_BYTES."""
+    a directory, packed, up to `collect_bytes`."""
+    collect_bytes: int = MAX_TREE_BYTES
     collect_to: Path | None = None
     """Host path of a new file for what is brought out, where that is too much for memory."""
     niceness: int = 0
@@ -84,6 +87,8 @@ class Outcome:
     cpu_ms: float
     """User and system time of all processes and threads."""
     wall_ms: float
+    ended_us: int
+    """When it ended, by the clock that all sandboxes share (CLOCK_MONOTONIC)."""
     memory_kib: int
     """Peak of the whole sandbox where there is a memory cgroup, else of what its processes map, polled."""
     stdout: bytes
@@ -91,3 +96,8 @@ class Outcome:
     stdout_truncated: bool
     stderr_truncated: bool
     collected: bytes | None
+
+    def ended_with(self, exit_code: int) -> bool:
+        """By itself, and within its limits."""
+        by_itself = self.signal is None and self.killed is None and not self.exec_errno
+        return by_itself and self.exit_code == exit_code

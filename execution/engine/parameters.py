@@ -14,6 +14,7 @@ from . import config, wire
 from .terms import LEAST, Terms
 from .toolchain import Language, split_words
 
+_LAST_EXIT_CODE = 255
 _BLANK = b" \t\n\v\f\r\0"
 _FLAGS = (
     "enable_per_process_and_thread_time_limit",
@@ -32,6 +33,26 @@ class Invalid(Exception):
 
 class NotUtf8(Exception):
     """The request holds text that is not Unicode: a 400."""
+
+
+@dataclass(frozen=True)
+class Interactor:
+    """Whoever the program shall talk with: a multi-file program of the client's that may take its time."""
+
+    files: bytes
+    """A zip, as far as anybody knows; not empty."""
+    input: bytes
+    answer: bytes
+    arguments: tuple[str, ...]
+    accepts: int
+    """The exit code that says that it has no objection."""
+    cpu_time_limit_s: float
+    memory_limit_kib: int
+    file_size_kib: int
+
+    @property
+    def size(self) -> int:
+        return len(self.files) + len(self.input) + len(self.answer)
 
 
 @dataclass(frozen=True)
@@ -54,6 +75,7 @@ class Parameters:
     command_line_arguments: str | None
     redirect_stderr_to_stdout: bool
     callback_url: str | None = None
+    interactor: Interactor | None = None
     limits_each_process_time: bool = False
     """cpu_time_limit is for each process, not for all together."""
     limits_each_process_memory: bool = False
@@ -65,11 +87,14 @@ class Parameters:
     def size(self) -> int:
         """Bytes of text held."""
         texts = (self.source, self.stdin, self.expected_output, self.additional_files)
-        return sum(len(text) for text in texts if text)
+        own = sum(len(text) for text in texts if text)
+        return own + (self.interactor.size if self.interactor else 0)
 
     def without_texts(self) -> Parameters:
         """Of size 0."""
-        return replace(self, source=b"", stdin=None, expected_output=None, additional_files=None)
+        return replace(
+            self, source=b"", stdin=None, expected_output=None, additional_files=None, interactor=None
+        )
 
 
 def parse(
@@ -88,6 +113,7 @@ def parse(
     arguments = _arguments(body, terms, errors)
     each_time, each_memory, merges_stderr = (_flag(body, field, terms, errors) for field in _FLAGS)
     callback_url = _callback_url(body, terms, errors)
+    interactor = _interactor(body.get("interactor"), languages, terms, errors)
     if wire.cast_flag(body.get("enable_network")):
         errors["enable_network"] = ["enabling network is not allowed"]
     if errors or language is None:
@@ -110,6 +136,7 @@ def parse(
         command_line_arguments=arguments,
         redirect_stderr_to_stdout=merges_stderr,
         callback_url=callback_url,
+        interactor=interactor,
         limits_each_process_time=each_time,
         limits_each_process_memory=each_memory,
         most_memory_kib=terms.max_memory_limit,
@@ -229,6 +256,56 @@ def _callback_url(body: Mapping[str, object], terms: Terms, errors: dict[str, li
     if url is not None and (objection := terms.callback_hosts.objection(url)):
         errors["callback_url"] = [objection]
     return url
+
+
+def _interactor(
+    given: object, languages: Mapping[int, Language], terms: Terms, errors: dict[str, list[str]]
+) -> Interactor | None:
+    """Its texts are always base64; its limits have the bounds and the defaults that programs have."""
+    if given is None:
+        return None
+    if multi_file(languages) is None:
+        errors["interactor"] = ["interactors are not offered"]
+        return None
+    if not isinstance(given, dict):
+        errors["interactor"] = ["is not an object"]
+        return None
+    found: dict[str, list[str]] = {}
+    numbers = _numbers(given, terms, found)
+    files = wire.decode_base64(wire.cast_text(given.get("files")) or "")
+    if not files:
+        found["files"] = ["can't be blank"]
+    arguments = given.get("arguments") or []
+    if not isinstance(arguments, list) or not all(map(_is_word, arguments)):
+        found["arguments"] = ["is not a list of texts"]
+    elif sum(map(len, arguments)) > config.MAX_OPTIONS_CHARACTERS:
+        found["arguments"] = [f"is too long (maximum is {config.MAX_OPTIONS_CHARACTERS} characters)"]
+    accepts = given.get("accepts", 0)
+    if not isinstance(accepts, int) or not 0 <= accepts <= _LAST_EXIT_CODE:
+        found["accepts"] = ["is not an exit code"]
+    if found:
+        errors["interactor"] = [f"{name} {text}" for name, texts in found.items() for text in texts]
+        return None
+    return Interactor(
+        files=files,
+        input=wire.decode_base64(wire.cast_text(given.get("input")) or ""),
+        answer=wire.decode_base64(wire.cast_text(given.get("answer")) or ""),
+        arguments=tuple(arguments),
+        accepts=accepts,
+        cpu_time_limit_s=float(numbers["cpu_time_limit"]) or terms.max_cpu_time_limit,
+        memory_limit_kib=int(numbers["memory_limit"]),
+        file_size_kib=int(numbers["max_file_size"]) or terms.max_max_file_size,
+    )
+
+
+def _is_word(argument: object) -> bool:
+    """Whether a program can be given it as an argument."""
+    return isinstance(argument, str) and "\0" not in argument and argument.isprintable()
+
+
+def multi_file(languages: Mapping[int, Language]) -> Language | None:
+    """The language that interactors are written in, where it is offered."""
+    return next((one for one in languages.values() if one.recipe.is_multi_file), None)
 
 
 def _options_refused(language: Language | None, terms: Terms) -> str | None:

@@ -31,7 +31,7 @@ DEFAULT_FIELDS = (
     "status",
 )
 
-OWN_FIELDS = ("engine",)
+OWN_FIELDS = ("engine", "interactor")
 """That Judge0 does not have."""
 
 _MOST_NAMES, _MOST_SHOWN = 100, 200
@@ -94,6 +94,26 @@ def _facts(submission: Submission) -> dict[str, object] | None:
     return asdict(submission.result.facts or _NO_FACTS)
 
 
+def _interacted(submission: Submission) -> dict[str, object] | None:
+    """What became of the interactor, its texts in base64; null where there is none, or no result yet."""
+    it = _result(submission).interacted
+    if it is None:
+        return None
+    return {
+        "exit_code": it.exit_code,
+        "signal": it.signal,
+        "killed": it.killed,
+        "ended_first": it.ended_first,
+        "time": wire.decimal_text(it.cpu_time_s),
+        "wall_time": wire.decimal_text(it.wall_time_s),
+        "memory": it.memory_kib,
+        "stderr": wire.encode_base64(it.stderr),
+        "files": {name: wire.encode_base64(data) for name, data in it.files},
+        "feedback_complete": it.feedback_complete,
+        "compile_output": None if it.compile_output is None else wire.encode_base64(it.compile_output),
+    }
+
+
 _FIELDS: dict[str, Callable[[Submission, _Encode], object]] = {
     "source_code": lambda it, encode: _output(it.parameters.source, encode),
     "language_id": lambda it, _: it.parameters.language.id,
@@ -134,6 +154,7 @@ _FIELDS: dict[str, Callable[[Submission, _Encode], object]] = {
         "name": it.parameters.language.name,
     },
     "engine": lambda it, _: _facts(it),
+    "interactor": lambda it, _: _interacted(it),
 }
 
 FIELD_NAMES = tuple(_FIELDS)

@@ -23,12 +23,12 @@ import os
 import signal
 import time
 from collections.abc import Callable, Coroutine, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol, Self, TypeVar
 
 from .cgroups import Cgroups, Group, Usage
-from .jobs import MAX_TREE_BYTES, Job, Killed, Outcome, SandboxFailed
+from .jobs import Job, Killed, Outcome, SandboxFailed
 
 logger = logging.getLogger(__name__)
 _Result = TypeVar("_Result")
@@ -81,8 +81,22 @@ class _Report:
     killed: str
     cpu_us: int
     wall_us: int
+    ended_us: int
     peak_kib: int
     copied: int
+
+
+@dataclass(frozen=True)
+class Line:
+    """A run's ends of pipes through which it talks with another one; `ends` closes them as soon as it has ended.
+
+    Once nobody can write to `stop` any more, the run is ended (Killed.STOPPED).
+    """
+
+    stdin: int
+    stdout: int
+    stop: int
+    ends: contextlib.ExitStack
 
 
 @dataclass(frozen=True)
@@ -91,6 +105,7 @@ class _Channels:
 
     stdin: int
     stdout: int
+    """-1 where another run reads it."""
     stderr: int
     """The same file as stdout where they are merged."""
     collected: int
@@ -99,17 +114,19 @@ class _Channels:
 
     @classmethod
     @contextlib.contextmanager
-    def open(cls, job: Job) -> Iterator[Self]:
+    def open(cls, job: Job, line: Line | None) -> Iterator[Self]:
         with contextlib.ExitStack() as opened:
 
             def keep(descriptor: int) -> int:
                 opened.callback(os.close, descriptor)
                 return descriptor
 
+            if line is not None:
+                opened.callback(line.ends.close)
             status, status_writer = map(keep, os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK))
-            stdout = keep(_output_file("stdout"))
+            stdout = -1 if line else keep(_output_file("stdout"))
             yield cls(
-                stdin=keep(_sealed_file("stdin", job.stdin)),
+                stdin=line.stdin if line else keep(_sealed_file("stdin", job.stdin)),
                 stdout=stdout,
                 stderr=stdout if job.merge_stderr else keep(_output_file("stderr")),
                 collected=keep(_new_file(job.collect_to) if job.collect_to else _output_file("collected")),
@@ -132,28 +149,31 @@ class Sandbox:
     def counts_memory(self) -> bool:
         return self._cgroups.counts_memory
 
-    async def run(self, job: Job, slot: int) -> Outcome:
+    async def run(self, job: Job, slot: int, line: Line | None = None) -> Outcome:
         """Run `job` as the user of `slot`, which nobody else uses meanwhile.
 
-        When it returns or raises, nothing of the run is alive. Raises SandboxFailed.
+        With a `line` it talks with another run: `stdin` and `merge_stderr` mean nothing then, and the outcome has no
+        `stdout`. When it returns or raises, nothing of the run is alive. Raises SandboxFailed.
         """
+        if line is not None:
+            job = replace(job, merge_stderr=False)
         try:
             group = self._cgroups.create(job.limits.memory_kib, job.limits.processes)
         except OSError as error:
             raise SandboxFailed(f"no cgroup: {error}") from error
         is_tidied = False
         try:
-            with _Channels.open(job) as channels:
+            with _Channels.open(job, line) as channels:
                 started = time.monotonic()
-                pid = self._spawn(job, slot, group, channels)
+                pid = self._spawn(job, slot, group, channels, line)
                 patience_s = job.limits.wall_ms / 1000 + _BACKSTOP_S
-                is_tidied = await _wait_for(pid, patience_s, self._enclosure.end_signal)
+                is_tidied = await end_of(pid, patience_s, self._enclosure.end_signal) == 0
                 wall_us = round(1_000_000 * (time.monotonic() - started))
                 return _outcome(job, channels, group.usage(), wall_us)
         except OSError as error:
             raise SandboxFailed(str(error)) from error
         finally:
-            await _despite_cancelling(self._clear(group, slot, is_tidied))
+            await despite_cancelling(self._clear(group, slot, is_tidied))
 
     async def _clear(self, group: Group, slot: int, is_tidied: bool) -> None:
         try:
@@ -163,7 +183,7 @@ class Sandbox:
             with _told_if_it_fails():
                 await self._enclosure.clear(slot, is_tidied=is_tidied)
 
-    def _spawn(self, job: Job, slot: int, group: Group, channels: _Channels) -> int:
+    def _spawn(self, job: Job, slot: int, group: Group, channels: _Channels, line: Line | None) -> int:
         """Start the chain; its pid. What it inherits is closed on our side."""
         with contextlib.ExitStack() as inherited:
 
@@ -182,7 +202,9 @@ class Sandbox:
                 init += ["-p", hand_on(memory_gauge)]
             if job.collect is not None:
                 init += ["-o", hand_on(os.dup(channels.collected)), "-f", job.collect]
-                init += ["-b", str(MAX_TREE_BYTES if job.collect.endswith("/") else job.limits.file_bytes)]
+                init += ["-b", str(job.collect_bytes if job.collect.endswith("/") else job.limits.file_bytes)]
+            if line is not None:
+                init += ["-e", hand_on(os.dup(line.stop))]
             if job.tree is not None:
                 init += ["-x", hand_on(os.open(job.tree, os.O_RDONLY | os.O_CLOEXEC))]
 
@@ -196,7 +218,7 @@ class Sandbox:
                 {},
                 file_actions=[
                     (os.POSIX_SPAWN_DUP2, channels.stdin, 0),
-                    (os.POSIX_SPAWN_DUP2, channels.stdout, 1),
+                    (os.POSIX_SPAWN_DUP2, line.stdout if line else channels.stdout, 1),
                     (os.POSIX_SPAWN_DUP2, channels.stderr, 2),
                 ],
             )
@@ -283,9 +305,9 @@ def _read_output(descriptor: int, limit: int) -> tuple[bytes, bool]:
     return data[:limit], len(data) > limit
 
 
-async def _wait_for(pid: int, timeout_s: float, end_signal: signal.Signals) -> bool:
-    """Wait until `pid`, our child, has ended; end it after `timeout_s`, or when we are cancelled. Whether it
-    did all that it had to."""
+async def end_of(pid: int, timeout_s: float, end_signal: signal.Signals) -> int:
+    """Wait until `pid`, our child, has ended; end it after `timeout_s`, or when we are cancelled. Its exit code,
+    or the signal that ended it, negative."""
     ended = asyncio.Event()
     with _when_it_ends(pid, ended.set):
         try:
@@ -294,8 +316,8 @@ async def _wait_for(pid: int, timeout_s: float, end_signal: signal.Signals) -> b
         except TimeoutError:
             logger.error("sandbox: ended by the engine after %.1f s of wall time", timeout_s)
         finally:
-            status = await _despite_cancelling(_end(pid, ended, end_signal))
-    return os.waitstatus_to_exitcode(status) == 0
+            status = await despite_cancelling(_end(pid, ended, end_signal))
+    return os.waitstatus_to_exitcode(status)
 
 
 async def _end(pid: int, ended: asyncio.Event, end_signal: signal.Signals) -> int:
@@ -366,7 +388,7 @@ def _pids_of_children(pid: int) -> list[int]:
         return []
 
 
-async def _despite_cancelling(act: Coroutine[object, object, _Result]) -> _Result:
+async def despite_cancelling(act: Coroutine[object, object, _Result]) -> _Result:
     """What `act` returns, also if we are cancelled meanwhile; only then we are."""
     acting = asyncio.create_task(act)
     cancelled: asyncio.CancelledError | None = None
@@ -410,7 +432,9 @@ def _outcome(job: Job, channels: _Channels, usage: Usage, wall_us: int) -> Outco
     if report.killed == _BLIND:
         raise SandboxFailed("what the program used could not be measured")
     limit = job.limits.file_bytes
-    stdout, stdout_truncated = _read_output(channels.stdout, limit)
+    stdout, stdout_truncated = b"", False
+    if channels.stdout >= 0:
+        stdout, stdout_truncated = _read_output(channels.stdout, limit)
     stderr, stderr_truncated = b"", False
     if not job.merge_stderr:
         stderr, stderr_truncated = _read_output(channels.stderr, limit)
@@ -423,6 +447,7 @@ def _outcome(job: Job, channels: _Channels, usage: Usage, wall_us: int) -> Outco
         oom=usage.oom_kills > 0 or killed is Killed.MEMORY,
         cpu_ms=report.cpu_us / 1000,
         wall_ms=report.wall_us / 1000,
+        ended_us=report.ended_us,
         memory_kib=_memory_kib(job, report, usage),
         stdout=stdout,
         stderr=stderr,
@@ -470,6 +495,7 @@ def _killed_with_everything(job: Job, wall_us: int) -> _Report:
         killed=Killed.WALL.value if wall_us > 1000 * job.limits.wall_ms else "",
         cpu_us=0,
         wall_us=wall_us,
+        ended_us=time.monotonic_ns() // 1000,
         peak_kib=0,
         copied=-1,
     )

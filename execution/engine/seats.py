@@ -14,13 +14,18 @@ from typing import Self
 
 from .config import MAX_SLOTS
 
-SEATS = 18
-SLOTS = MAX_SLOTS + 1
-"""The last one is for what the engine does beside its runs."""
+SEATS = 17
+SLOTS = MAX_SLOTS + 3
+"""One is for what the engine does beside its runs, and two at least for interactors that talk with programs."""
 _LAST_UID = 61183
-"""Seats go down from here, to 60590. systemd's table (systemd.io/UIDS-GIDS) has dynamic services above and
+"""Seats go down from here, to 60589. systemd's table (systemd.io/UIDS-GIDS) has dynamic services above and
 systemd-homed's people up to 60513; between them are, since version 258, the greeters of graphical logins,
 from 60578 up. Ids beyond 65535 would be free as well, but many a container has none."""
+
+
+def partners(slots: int) -> range:
+    """Those for interactors that talk with programs in the first `slots`: one for each, as far as there are any."""
+    return range(slots + 1, min(2 * slots + 1, SLOTS))
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,9 @@
     ends with 0              3, or 4 when it was given an expected output and wrote another
     the sandbox failed      13
 
+With an interactor there is no output to compare: 3 where it has no objection, else 4; 4 also, whatever the program
+did then, where the interactor had one before the program ended. Whether it is to be believed is the client's to say.
+
 Judge0 has no status for memory or output limits; `Facts` says them exactly, beside its fields.
 """
 
@@ -17,14 +20,18 @@ import math
 import signal
 from dataclasses import dataclass, replace
 
+from . import interactors
 from .additional_files import Unzip
 from .artefacts import ArtefactCache
 from .builds import Builder, Built, Rejected
+from .conversation import Conversations, Talk
 from .headers import Headers
+from .interactors import Interacted
 from .jobs import Job, Killed, Limits, Outcome, SandboxFailed
-from .parameters import Parameters
+from .parameters import Interactor, Parameters
 from .sandbox import Sandbox
 from .slots import SlotLender, Turn
+from .toolchain import Language
 
 IN_QUEUE, PROCESSING, ACCEPTED, WRONG_ANSWER, TIME_LIMIT, COMPILATION_ERROR = 1, 2, 3, 4, 5, 6
 NON_ZERO_EXIT, INTERNAL_ERROR = 11, 13
@@ -56,6 +63,14 @@ _AT_ONCE_BYTES = 16 * 1024
 
 
 @dataclass(frozen=True)
+class Interactions:
+    """How programs may talk with interactors, which are written in `language`."""
+
+    conversations: Conversations
+    language: Language
+
+
+@dataclass(frozen=True)
 class Facts:
     """What Judge0 has no fields for."""
 
@@ -67,6 +82,10 @@ class Facts:
     """A process in the sandbox ended for want of memory: the kernel killed it, or its runtime said so."""
     stdout_truncated: bool
     stderr_truncated: bool
+
+
+_UNHEARD = Facts(killed=None, signal=None, oom=False, stdout_truncated=False, stderr_truncated=False)
+"""What a program did when nobody listened any more is nothing that counts."""
 
 
 @dataclass(frozen=True)
@@ -83,11 +102,13 @@ class Result:
     wall_time_s: float | None = None
     memory_kib: int | None = None
     facts: Facts | None = None
+    interacted: Interacted | None = None
 
     @property
     def size(self) -> int:
         """Bytes of text held."""
-        return len(self.stdout) + len(self.stderr) + len(self.compile_output)
+        own = len(self.stdout) + len(self.stderr) + len(self.compile_output)
+        return own + (self.interacted.size if self.interacted else 0)
 
 
 class Judge:
@@ -98,8 +119,11 @@ class Judge:
         slot: SlotLender,
         unzip: Unzip | None = None,
         headers: Headers | None = None,
+        interactions: Interactions | None = None,
     ) -> None:
+        """Without `interactions`, no submission may bring an interactor."""
         self._sandbox = sandbox
+        self._interactions = interactions
         self._builder = Builder(sandbox, artefacts, slot, unzip, headers)
         self._slot = slot
 
@@ -110,6 +134,10 @@ class Judge:
         """
         try:
             async with self._builder.built(parameters, client, turn) as built:
+                if parameters.interactor and self._interactions:
+                    return await self._interact(
+                        parameters, built, parameters.interactor, self._interactions, client, turn
+                    )
                 return await self._run(parameters, built, turn)
         except Rejected as rejected:
             return Result(COMPILATION_ERROR, compile_output=rejected.output)
@@ -129,6 +157,34 @@ class Judge:
                 break
         return _average(results)
 
+    async def _interact(
+        self,
+        parameters: Parameters,
+        built: Built,
+        interactor: Interactor,
+        how: Interactions,
+        client: str,
+        turn: Turn,
+    ) -> Result:
+        program = _run_job(parameters, built)
+        project = interactors.as_project(interactor, parameters, how.language)
+        try:
+            async with self._builder.built(project, client, turn) as ready:
+                other = interactors.job(interactor, how.language, ready.program, program.limits.wall_ms)
+                async with how.conversations.partner() as partner, self._slot(turn) as slot:
+                    talk = await how.conversations.hold(program, slot, other, partner, interactor.accepts)
+        except Rejected as rejected:
+            return Result(
+                INTERNAL_ERROR,
+                message="The interactor does not compile.",
+                interacted=Interacted(compile_output=rejected.output),
+            )
+        result = _result(parameters, _said(talk), built.output)
+        objects = not talk.interactor.ended_with(interactor.accepts) and not talk.program_said_too_much
+        if objects and (talk.interactor_ended_first or result.status == ACCEPTED):
+            result = replace(result, status=WRONG_ANSWER, message=None, exit_code=0, facts=_UNHEARD)
+        return replace(result, interacted=interactors.told(talk))
+
 
 async def _looked_at(parameters: Parameters, outcome: Outcome, compile_output: bytes) -> Result:
     """`_result`, in a thread where it may take long: others shall be answered meanwhile."""
@@ -136,6 +192,13 @@ async def _looked_at(parameters: Parameters, outcome: Outcome, compile_output: b
     if compared <= _AT_ONCE_BYTES:
         return _result(parameters, outcome, compile_output)
     return await asyncio.to_thread(_result, parameters, outcome, compile_output)
+
+
+def _said(talk: Talk) -> Outcome:
+    """What came of the program, where what it told its interactor is its output."""
+    if not talk.program_said_too_much:
+        return talk.program
+    return replace(talk.program, stdout_truncated=True, killed=None, signal=None, exit_code=0)
 
 
 def _run_job(parameters: Parameters, built: Built) -> Job:
@@ -214,7 +277,7 @@ def _result(parameters: Parameters, outcome: Outcome, compile_output: bytes) -> 
         if measured.facts and measured.facts.killed == "memory":
             message += " (memory limit exceeded)"
         return replace(measured, status=NON_ZERO_EXIT, exit_code=exit_code, message=message)
-    expected = parameters.expected_output
+    expected = None if parameters.interactor else parameters.expected_output
     if expected is not None and not _same(expected, outcome.stdout):
         return replace(measured, status=WRONG_ANSWER)
     return measured

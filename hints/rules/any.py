@@ -14,6 +14,7 @@ CLASSES = {
     DifferenceClass.TOO_LONG: "the output is right, but goes on",
     DifferenceClass.ORDER: "the lines are right, but in another order",
     DifferenceClass.PRECISION: "a number is outside the tolerance",
+    DifferenceClass.CHECKER: "the question's checker does not accept it",
     DifferenceClass.VALUE: "a value is wrong",
 }
 LIMITS = {

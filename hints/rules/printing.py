@@ -26,9 +26,12 @@ CONTAINS = frozenset("[](){}'\"")
 NOT_A_NUMBER = frozenset({"nan", "-nan", "inf", "-inf", "infinity", "-infinity"})
 BOOLEANS = {"true": True, "false": False, "1": True, "0": False, "yes": True, "no": False}
 COMPARE = ("Compare your output with the expected one, character by character.", "Run it again on that case.")
+BY_LINES = "Here it counts on which line a word is; how many blanks are between words does not."
 HOW_IT_COMPARES = {
     CheckerKind.EXACT: "Here every blank and every line end counts.",
     CheckerKind.TRAILING_WHITESPACE: "Here blanks inside a line count, those at its end do not.",
+    CheckerKind.LINES: BY_LINES,
+    CheckerKind.FLOAT_LINES: BY_LINES,
     CheckerKind.UNORDERED_LINES: "Here lines may come in any order, but what is in a line has to agree.",
 }
 

@@ -11,6 +11,7 @@ from questions.previews import TEXT_CAP
 
 LONGEST_NUMBER = 40
 CLOSE = 1e-9
+NUMBERS = (CheckerKind.FLOATS, CheckerKind.FLOAT_LINES)
 
 
 @dataclass(frozen=True)
@@ -99,11 +100,11 @@ class Wrong:
     def _lines_agree(self, mine: str, theirs: str) -> bool:
         got, want = mine.split(), theirs.split()
         return mine == theirs or (
-            self.checker is CheckerKind.FLOATS and len(got) == len(want) and all(map(self._agree, got, want))
+            self.checker in NUMBERS and len(got) == len(want) and all(map(self._agree, got, want))
         )
 
     def _agree(self, got: str, want: str) -> bool:
-        if got == want or self.checker is not CheckerKind.FLOATS:
+        if got == want or self.checker not in NUMBERS:
             return got == want
         mine, theirs = number(got), number(want)
         return mine is not None and theirs is not None and isclose(mine, theirs, rel_tol=CLOSE, abs_tol=CLOSE)

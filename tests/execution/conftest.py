@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -142,6 +143,11 @@ def judgings(steps: Sequence[Step]) -> list[Judged]:
 
 
 def finish(steps: Sequence[Step]) -> Finished:
+    """How it ended, without points and the case that decided it."""
+    return replace(last(steps), points=Decimal(0), decided_by=None)
+
+
+def last(steps: Sequence[Step]) -> Finished:
     assert isinstance(steps[-1], Finished)
     return steps[-1]
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from execution.checkers import check
+from execution.checkers import Strictness, check, strictness
 from execution.types import Checker, CheckerKind, DifferenceClass
 
 EXACT, TRAILING, TOKENS, CASELESS, UNORDERED = (
@@ -22,8 +22,12 @@ EXACT, TRAILING, TOKENS, CASELESS, UNORDERED = (
         CheckerKind.UNORDERED_LINES,
     )
 )
-FLOATS = Checker(CheckerKind.FLOATS, absolute=1e-6, relative=1e-6)
-ALL = [EXACT, TRAILING, TOKENS, CASELESS, FLOATS, UNORDERED]
+LINES = Checker(CheckerKind.LINES)
+FLOATS, FLOAT_LINES = (
+    Checker(kind, absolute=1e-6, relative=1e-6) for kind in (CheckerKind.FLOATS, CheckerKind.FLOAT_LINES)
+)
+ALL = [EXACT, TRAILING, TOKENS, CASELESS, FLOATS, LINES, FLOAT_LINES, UNORDERED, Checker(CheckerKind.KATTIS)]
+STRICT = Checker(CheckerKind.KATTIS, arguments=("space_change_sensitive", "float_tolerance", "1e-6"))
 GOLDEN = Path(__file__).parent / "golden"
 
 
@@ -58,6 +62,21 @@ def said(checker, output, answer):
         (CASELESS, b"YES no\n", b"yes  NO", True),
         (CASELESS, b"yes", b"no", False),
         (CASELESS, "É".encode(), "é".encode(), False),  # ASCII letters only
+        (LINES, b"\n\n 1   2\t\r\n \n3\n\n\n", b"1 2\n3", True),
+        (LINES, b"1\r2", b"1\n2\n", True),
+        (LINES, b"1 2 3\n", b"1\n2\n3\n", False),
+        (LINES, b"1\n2 3\n", b"1 2\n3\n", False),
+        (LINES, b"1 2", b"1 2\n3", False),
+        (LINES, b"1\n2\n3", b"1\n2", False),
+        (LINES, b"Yes", b"yes", False),
+        (LINES, b"1.0", b"1", False),
+        (LINES, b"12", b"1 2", False),
+        (LINES, b" \n", b"", True),
+        (FLOAT_LINES, b"1.0000001  x\n\n2\n", b"1 x\n2.0", True),
+        (FLOAT_LINES, b"1.0 2.0\n", b"1\n2\n", False),
+        (FLOAT_LINES, b"1\n2\n", b"1 2\n", False),
+        (FLOAT_LINES, b"1.1\n2\n", b"1\n2\n", False),
+        (FLOAT_LINES, b"x\n1", b"1\nx", False),
         (FLOATS, b"1.0000001 x\n", b"1 x", True),
         (FLOATS, b"1.00001", b"1", False),
         (FLOATS, b"1000000.5", b"1000000", True),  # relative
@@ -96,6 +115,91 @@ def test_either_tolerance_suffices():
     assert check(relative, b"1500", b"1000") is None
     assert check(absolute, b"1500", b"1000")
     assert check(relative, b"0.5", b"0")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "output", "answer", "is_right"),
+    [
+        ("", b" YES\v1\r\n", b"yes\f\n1", True),
+        ("", b"1.0", b"1", False),
+        ("", b"yes\xa0", b"yes", False),  # a blank is one of six bytes
+        ("", "É".encode(), "é".encode(), False),  # letters are ASCII's
+        ("", b"1 2", b"1", False),
+        ("", b"", b"\n", True),
+        ("case_sensitive", b"Yes", b"yes", False),
+        ("case_sensitive", b" yes\n\n", b"yes", True),
+        ("space_change_sensitive", b"a  b", b"a b", False),
+        ("space_change_sensitive", b"a\tb", b"a b", False),
+        ("space_change_sensitive", b"A b\n", b"a B\n", True),
+        ("space_change_sensitive", b"a b", b"a b\n", False),
+        ("space_change_sensitive", b" a", b"a", False),
+        ("space_change_sensitive", b"\n", b"", False),
+        ("float_tolerance 1e-6", b"0.0314", b"3.14e-2", True),
+        ("float_tolerance 1e-6", b"0.00000099", b"0", True),
+        ("float_tolerance 1e-6", b"1000000.5", b"1000000", True),
+        ("float_tolerance 1e-6", b"1.00001", b"1", False),
+        ("float_tolerance 0", b"1.0", b"1", True),
+        ("float_absolute_tolerance 0.5", b"1000000.6", b"1000000", False),
+        ("float_relative_tolerance 0.5", b"0.1", b"0", False),
+        ("float_absolute_tolerance 0.1 float_relative_tolerance 0.1", b"109", b"100", True),
+        ("float_tolerance 1", b"+0x1p3 .5 5. -0", b"8 0.5 5 0", True),
+        ("float_tolerance 1", b"ABC 1,5", b"abc 1,5", True),  # no numbers
+        ("float_tolerance 1 case_sensitive", b"ABC", b"abc", False),
+        ("float_tolerance 1", b"one", b"1", False),
+        ("float_tolerance 1", b"1", b"one", False),
+        ("float_tolerance 1", b"INF nan", b"inf NaN", True),  # words
+        ("float_tolerance 1", b"1e999", b"inf", False),
+        ("float_tolerance 1", b"nan", b"1", False),
+        ("float_tolerance 1", b"1", b"nan", False),
+        ("float_tolerance 1", b"1e999", b"1e998", False),  # words, too: no double has room for them
+        ("float_tolerance 1", b"1_0", b"10", False),
+        ("float_tolerance 1", b"1.5f", b"1.5", False),
+        ("float_tolerance 1", b"1." + b"0" * 2000, b"1", True),
+        ("float_tolerance 0.5 space_change_sensitive", b"1.2  2", b"1 2", False),
+        ("float_tolerance 0.5 space_change_sensitive", b"1.2 2", b"1 2", True),
+    ],
+)
+def test_kattis_default_output_validator_is_followed_to_the_byte(arguments, output, answer, is_right):
+    """As the problem package format has it, and as its own program was seen to judge thousands of random pairs. The
+    one difference: to that program `1e` is a number.
+    """
+    checker = Checker(CheckerKind.KATTIS, arguments=tuple(arguments.split()))
+
+    assert (check(checker, output, answer) is None) is is_right
+
+
+def test_a_pair_whose_common_beginning_is_long_is_compared_by_the_same_rule():
+    same = b"1.0 x\n" * 50_000
+
+    assert check(STRICT, same + b"1.0000001 Y\n", same + b"1 y\n") is None
+    assert said(STRICT, same + b"1  y\n", same + b"1 y\n").line == 50_001
+
+
+def test_arguments_of_kattis_are_read_in_any_order():
+    words = "float_absolute_tolerance 0.5 case_sensitive float_relative_tolerance 1e-9 space_change_sensitive"
+
+    assert strictness(words.split()) == Strictness(True, True, 0.5, 1e-9)
+    assert strictness([]) == Strictness()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        ("exact", "'exact'"),
+        ("float_tolerance", "float_tolerance needs a number"),
+        ("float_tolerance 1e-6x", "'1e-6x'"),
+        ("float_tolerance -1", "'-1'"),
+        ("float_tolerance nan", "'nan'"),
+        ("float_tolerance inf", "'inf'"),
+        ("case_sensitive case_sensitive", "'case_sensitive' is there twice"),
+        ("float_tolerance 1 float_tolerance 1", "'float_tolerance' is there twice"),
+        ("float_tolerance 1 float_absolute_tolerance 1", "beside another tolerance"),
+        ("float_relative_tolerance 1 float_tolerance 1", "beside another tolerance"),
+    ],
+)
+def test_an_argument_of_kattis_that_is_wrong_is_named(arguments, named):
+    with pytest.raises(ValueError, match=named):
+        strictness(arguments.split())
 
 
 def compared_by_judge0():
@@ -137,6 +241,10 @@ def test_trailing_whitespace_is_the_rule_that_judge0_itself_was_seen_to_follow(r
         (EXACT, b"", b"\n", DifferenceClass.WHITESPACE, 1, 0),
         (TRAILING, b"1\n2  3\n", b"1\n2 3\n", DifferenceClass.WHITESPACE, 2, 0),
         (TRAILING, b"1\n\n2\n", b"1\n2\n", DifferenceClass.WHITESPACE, 2, 0),
+        (LINES, b"1\n2  3\n", b"1\n2\n3\n", DifferenceClass.WHITESPACE, 2, 2),
+        (LINES, b"1\n2\n", b"1 2\n", DifferenceClass.WHITESPACE, 2, 1),
+        (LINES, b"1 2\n", b"1\n2\n3\n", DifferenceClass.TOO_SHORT, 1, 0),
+        (FLOAT_LINES, b"1 2.5", b"1 2.4", DifferenceClass.PRECISION, 1, 2),
         (CASELESS, b"A\nB", b"a\nc", DifferenceClass.VALUE, 2, 1),
         (UNORDERED, b"3\n1", b"1\n2\n3", DifferenceClass.TOO_SHORT, 0, 0),
         (UNORDERED, b"3\n1\n3", b"1\n3", DifferenceClass.TOO_LONG, 1, 0),
@@ -164,6 +272,13 @@ def test_a_difference_has_a_class_and_a_place(checker, output, answer, kind, lin
         (EXACT, b"1", b"1\n", "only trailing whitespace differs"),
         (TRAILING, b" 1", b"1", "only blanks differ"),
         (FLOATS, b"1.1", b"1.0", "outside the tolerance"),
+        (FLOATS, b"1.5", b"1", "absolute error 0.5 (at most 1e-06), relative error 0.5 (at most 1e-06)"),
+        (FLOATS, b"0.5", b"0", "absolute error 0.5 (at most 1e-06)."),
+        (STRICT, b"2 3", b"2 4", "absolute error 1 (at most 1e-06), relative error 0.25"),
+        (STRICT, b"2  4", b"2 4", "only blanks differ; blanks and line ends count here"),
+        (TOKENS, b"Yes", b"YES", "letter case counts here"),
+        (LINES, b"1 2", b"1\n2", "the lines end elsewhere; where lines end counts here"),
+        (UNORDERED, b"a b\tc", b"1", "“a·b→c”"),
         (UNORDERED, b"1", b"1\n2", "“2” should follow"),
     ],
 )
@@ -193,7 +308,7 @@ texts = st.lists(
 
 @given(texts, texts)
 def test_the_rules_go_from_strict_to_lenient(output, answer):
-    rules = [EXACT, TRAILING, TOKENS, CASELESS]
+    rules = [EXACT, TRAILING, LINES, TOKENS, CASELESS]
     passed = [check(rule, output, answer) is None for rule in rules]
 
     assert passed == sorted(passed)
@@ -237,7 +352,7 @@ def test_a_number_within_the_relative_tolerance_is_right(number, share):
 MIB = 1024 * 1024
 
 
-@pytest.mark.parametrize("checker", ALL, ids=lambda checker: checker.kind.value)
+@pytest.mark.parametrize("checker", [*ALL[:-1], STRICT], ids=lambda checker: checker.kind.value)
 @pytest.mark.parametrize(
     ("output", "answer"),
     [

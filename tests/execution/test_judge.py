@@ -26,6 +26,7 @@ from tests.execution.conftest import (
     judged_by,
     judging,
     judgings,
+    last,
     pool_of,
     right,
     submitted,
@@ -161,6 +162,15 @@ def test_a_compile_error_costs_one_run_under_fail_fast(fake):
     judged_by(pool_of(server), cases(right(30)))
 
     assert len(server.runs) == 1
+
+
+def test_a_right_program_needs_at_most_thirty_batches_for_five_hundred_cases(fake):
+    server = fake(looks=0)
+
+    steps = judged_by(pool_of(server), cases(right(500)))
+
+    assert finish(steps).verdict is Verdict.AC
+    assert len(server.asked("POST", "/submissions/batch")) <= 30
 
 
 def test_warnings_are_kept_with_the_first_case_only(fake):
@@ -382,7 +392,7 @@ def test_a_judging_that_was_interrupted_before_its_last_word_only_says_it(fake):
     some = cases(wrong_at(3, 1))
     whole = judged_by(pool_of(fake()), some)
 
-    assert judged_by(pool_of(), some, resume=whole[:-1]) == [finish(whole)]
+    assert judged_by(pool_of(), some, resume=whole[:-1]) == [last(whole)]
 
 
 def test_a_closed_judging_asks_for_nothing_more(fake):

@@ -1,4 +1,4 @@
-"""From verdicts and points to a verdict and a score."""
+"""What cases earn, and what points are worth as a score."""
 
 from decimal import Decimal
 
@@ -9,32 +9,17 @@ from hypothesis import strategies as st
 from execution import scoring
 from execution.types import Case, Scoring, ScoringMode, Verdict
 
-AC, WA, TLE, CE, SK, RTE = (Verdict[name] for name in ("AC", "WA", "TLE", "CE", "SK", "RTE"))
+AC, WA, TLE = Verdict.AC, Verdict.WA, Verdict.TLE
 
 
 def case(points, *, has_answer=True):
     return Case(1, bytes, bytes if has_answer else None, points=Decimal(points))
 
 
-@pytest.mark.parametrize(
-    ("verdicts", "overall"),
-    [
-        ([AC, AC], AC),
-        ([AC, WA, TLE], WA),
-        ([AC, SK, TLE, WA], TLE),
-        ([RTE, CE], CE),
-        ([CE, SK, SK], CE),
-    ],
-)
-def test_the_verdict_is_that_of_the_first_failure_but_a_compile_error_wins(verdicts, overall):
-    assert scoring.overall(verdicts) is overall
-
-
 def test_points_are_earned_by_accepted_cases_with_an_answer():
     assert scoring.earned(case(3), AC) == 3
     assert scoring.earned(case(3), WA) == 0
     assert scoring.earned(case(3, has_answer=False), AC) == 0
-    assert scoring.obtainable([case(3), case("0.5"), case(7, has_answer=False)]) == Decimal("3.5")
 
 
 @pytest.mark.parametrize(
@@ -66,6 +51,12 @@ def test_a_verdict_map_gives_what_it_names_and_else_0():
 @pytest.mark.parametrize("mode", list(ScoringMode))
 def test_where_nothing_can_be_earned_there_is_no_score(mode):
     assert scoring.score(Scoring(mode), verdict=AC, points=Decimal(0), out_of=Decimal(0)) is None
+
+
+def test_without_a_bound_the_verdict_alone_can_make_a_score():
+    scores = [scoring.score(Scoring(m), verdict=AC, points=Decimal(7), out_of=None) for m in ScoringMode]
+
+    assert scores == [None, 100, 100]
 
 
 @given(st.lists(st.tuples(st.decimals(0, 1000, places=2), st.booleans()), min_size=1))

@@ -17,8 +17,9 @@
  *                  time and memory of the processes are summed from /proc
  *       -p FD      what the cgroup has in memory now (memory.current): where no kernel keeps its peak
  *       -t, -w MS  CPU and wall time after which everything is killed (0: never)
- *       -m KIB     memory, summed over the processes, after which everything is killed; standard input
+ *       -m KIB     memory, summed over the processes, after which everything is killed; standard error
  *                  must be an anonymous file (memfd)
+ *       -e FD      the reading end of a pipe: once nobody can write to it, everything is killed
  *       -i COUNT   inodes on the writable file systems after which everything is killed
  *       -l RES=N   resource limit of PROGRAM, -l RES=SOFT:HARD likewise
  *       -u UID     from root to UID, itself and PROGRAM, for good: where there is no user namespace
@@ -41,6 +42,11 @@
  *
  * box sweep [-u UID] [-d DIRECTORY] [-S PLACE]...
  *     As UID: what box reduced does at its end, where it did not live to do it. In the order of the options.
+ *
+ * box relay FROM TO BYTES FROM TO BYTES
+ *     Carries what comes out of one sandbox into the other, both ways; see relay.c. Descriptors of pipes, not
+ *     blocking. Exits with 0 once neither has an end to write to, 1 or 2 where more BYTES came the first way, or
+ *     the second.
  *
  * box probe BAIT PORT PID PROCESSES MEMORY FILE SCRATCH | box probe NAME
  *     The program of the engine's self-test: tries to get out. See selftest.py.
@@ -89,7 +95,7 @@ struct limit {
 };
 
 extern struct told {
-    int status_fd, cpu_fd, memory_fd, output_fd, tree_fd;
+    int status_fd, cpu_fd, memory_fd, output_fd, tree_fd, end_fd;
     int64_t cpu_us, wall_us, output_bytes, rss_kib, inodes, uid;
     char *output_path;
     struct limit limits[MAX_LIMITS];
@@ -193,6 +199,7 @@ void sweep_shared(const char *place); /* removes from it what belongs to the pro
 int outer(int argc, char **argv);
 int init(int argc, char **argv);
 int probe(int argc, char **argv);
+int relay(int argc, char **argv);
 int reduced(int argc, char **argv);
 int sweep_alone(int argc, char **argv);
 

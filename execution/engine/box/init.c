@@ -40,9 +40,15 @@ static void start_program(char **command, int error_fd) {
     _exit(127);
 }
 
+static int is_asked_to_end(void) {
+    struct pollfd asked = {told.end_fd, 0, 0};
+    return told.end_fd >= 0 && poll(&asked, 1, 0) == 1;
+}
+
 /* The first limit that is broken, or NULL. */
 static const char *broken_limit(int64_t wall_us, struct usage usage) {
     if (is_blind) return "blind";
+    if (is_asked_to_end()) return "stopped";
     if (told.cpu_us && usage.cpu_us > told.cpu_us) return "cpu";
     if (told.wall_us && wall_us > told.wall_us) return "wall";
     if (told.rss_kib && usage.rss_kib > told.rss_kib) return "memory";
@@ -119,7 +125,7 @@ int supervise(char **command) {
     if (program < 0) die("fork");
     if (program == 0) start_program(command, error_pipe[1]);
     close(error_pipe[1]);
-    learn_shared_device(0);
+    learn_shared_device(2);
     close(0);
     int exec_errno = 0;
     if (read(error_pipe[0], &exec_errno, sizeof exec_errno) != sizeof exec_errno) exec_errno = 0;
@@ -142,7 +148,7 @@ int supervise(char **command) {
         int woken_by = wait_for_child(&awaited, now_us() - started, usage.cpu_us);
         if (!killed && woken_by == reach->end_signal) killed = "wall";
     }
-    int64_t wall_us = now_us() - started;
+    int64_t ended = now_us(), wall_us = ended - started;
 
     keep_peaks(&peak, used_since(cpu_before)); /* what was left behind, before it is killed */
     kill_everybody();
@@ -155,10 +161,10 @@ int supervise(char **command) {
     int64_t copied = copy_output();
     dprintf(told.status_fd,
             "{\"exit\":%d,\"signal\":%d,\"exec_errno\":%d,\"killed\":\"%s\",\"cpu_us\":%lld,"
-            "\"wall_us\":%lld,\"peak_kib\":%ld,\"copied\":%lld}\n",
+            "\"wall_us\":%lld,\"ended_us\":%lld,\"peak_kib\":%ld,\"copied\":%lld}\n",
             WIFEXITED(status) ? WEXITSTATUS(status) : 0, WIFSIGNALED(status) ? WTERMSIG(status) : 0,
-            exec_errno, killed ? killed : "", (long long)peak.cpu_us, (long long)wall_us, peak.rss_kib,
-            (long long)copied);
+            exec_errno, killed ? killed : "", (long long)peak.cpu_us, (long long)wall_us, (long long)ended,
+            peak.rss_kib, (long long)copied);
     return 0;
 }
 

@@ -13,5 +13,6 @@ int main(int argc, char **argv) {
     if (!strcmp(argv[1], "reduced")) return reduced(argc, argv);
     if (!strcmp(argv[1], "sweep")) return sweep_alone(argc, argv);
     if (!strcmp(argv[1], "probe")) return probe(argc, argv);
+    if (!strcmp(argv[1], "relay")) return relay(argc, argv);
     return strcmp(argv[1], "outer") ? 120 : outer(argc, argv);
 }

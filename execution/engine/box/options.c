@@ -1,7 +1,8 @@
 /* box init: what it was told, and forgetting where the program could read it. See box.h. */
 #include "box.h"
 
-struct told told = {.status_fd = -1, .cpu_fd = -1, .memory_fd = -1, .output_fd = -1, .tree_fd = -1, .uid = -1};
+struct told told = {.status_fd = -1, .cpu_fd = -1, .memory_fd = -1, .output_fd = -1, .tree_fd = -1,
+                    .end_fd = -1, .uid = -1};
 
 static int resource_named(const char *name, size_t length) {
     static const struct {
@@ -29,7 +30,7 @@ static void add_limit(const char *text) {
 
 void read_init_options(int argc, char **argv) {
     int option;
-    while ((option = getopt(argc, argv, "+s:g:p:t:w:m:i:l:x:o:f:b:u:")) != -1) switch (option) {
+    while ((option = getopt(argc, argv, "+s:g:p:t:w:m:i:l:x:o:f:b:u:e:")) != -1) switch (option) {
         case 's': told.status_fd = (int)number(optarg); break;
         case 'g': told.cpu_fd = (int)number(optarg); break;
         case 'p': told.memory_fd = (int)number(optarg); break;
@@ -43,6 +44,7 @@ void read_init_options(int argc, char **argv) {
         case 'f': told.output_path = copy_of(optarg); break;
         case 'u': told.uid = number(optarg); break;
         case 'b': told.output_bytes = number(optarg); break;
+        case 'e': told.end_fd = (int)number(optarg); break;
         default: _exit(120);
         }
     if (told.status_fd < 0 || !argv[optind]) _exit(120);
@@ -51,6 +53,7 @@ void read_init_options(int argc, char **argv) {
     if (told.memory_fd >= 0) fcntl(told.memory_fd, F_SETFD, FD_CLOEXEC);
     if (told.output_fd >= 0) fcntl(told.output_fd, F_SETFD, FD_CLOEXEC);
     if (told.tree_fd >= 0) fcntl(told.tree_fd, F_SETFD, FD_CLOEXEC);
+    if (told.end_fd >= 0) fcntl(told.end_fd, F_SETFD, FD_CLOEXEC);
 }
 
 char **take_command(int argc, char **argv) {

@@ -20,7 +20,7 @@ static unsigned device_major, device_minor;
 /* Anonymous files and anonymous regions are on one device of the kernel's own. */
 void learn_shared_device(int anonymous_file) {
     struct stat info;
-    if (fstat(anonymous_file, &info)) die("standard input");
+    if (fstat(anonymous_file, &info)) die("standard error");
     device_major = major(info.st_dev);
     device_minor = minor(info.st_dev);
 }
