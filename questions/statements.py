@@ -9,7 +9,9 @@ keeps or shows the result is not its business.
 
 import re
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
+from urllib.parse import quote, unquote
 
 import nh3
 from latex2mathml import converter, exceptions
@@ -50,14 +52,15 @@ class StatementRefused(ValueError):
     """The statement is larger than we render; the message tells its author what to change."""
 
 
-def render(markdown: str) -> str:
+def render(markdown: str, *, pictures: str = "") -> str:
     """The statement as HTML; raises StatementRefused above MAX_STATEMENT_BYTES or MAX_FORMULA_CHARS.
 
     A formula that is not understood is shown as it was written, marked; so is, unmarked, code in an unknown language.
+    An image whose address is a relative path is one of the files whose addresses begin with `pictures`.
     """
     if len(markdown.encode()) > MAX_STATEMENT_BYTES:
         raise StatementRefused(f"The statement may have at most {MAX_STATEMENT_BYTES // 1024} KiB.")
-    return _CLEANER.clean(_MARKDOWN.render(markdown))
+    return _cleaner(pictures).clean(_MARKDOWN.render(markdown))
 
 
 # --- Markdown -----------------------------------------------------------------------------------------------
@@ -154,9 +157,10 @@ _CLASSES = {_CLASS_PREFIX + name for name in STANDARD_TYPES.values() if name} | 
 )
 _FOOTNOTE_ID = re.compile(r"fn(ref)?\d+(:\d+)?")
 _IMAGE_ADDRESS = re.compile(r"(/media/|/static/|attachment:)[\w-][\w./-]*")
+_RELATIVE_PATH = re.compile(r"(\./)?(?P<path>[^/:?#\\][^:?#\\]*)")
 
 
-def _keep_attribute(tag: str, name: str, value: str) -> str | None:
+def _keep_attribute(pictures: str, tag: str, name: str, value: str) -> str | None:
     """The value to keep, or None: classes and ids of our own making, images of this site only.
 
     An id of the author's choice could stand in for an element that a page's script looks up.
@@ -167,26 +171,39 @@ def _keep_attribute(tag: str, name: str, value: str) -> str | None:
         case (_, "id"):
             return value if _FOOTNOTE_ID.fullmatch(value) else None
         case ("img", "src"):
-            return value if _IMAGE_ADDRESS.fullmatch(value) and ".." not in value else None
+            return _image_address(pictures, value)
         case ("a", "href") if value.lower().startswith("attachment:"):
             return None
     return value
 
 
+def _image_address(pictures: str, value: str) -> str | None:
+    if ".." in value:
+        return None
+    if _IMAGE_ADDRESS.fullmatch(value):
+        return value
+    relative = _RELATIVE_PATH.fullmatch(value)
+    return pictures + quote(unquote(relative["path"])) if pictures and relative else None
+
+
+def _cleaner(pictures: str) -> nh3.Cleaner:
+    return nh3.Cleaner(
+        tags=_TEXT_TAGS | _MATH_TAGS,
+        clean_content_tags={"script", "style"},
+        attributes=_ATTRIBUTES,
+        attribute_filter=partial(_keep_attribute, pictures),
+        url_schemes={"http", "https", "mailto", "attachment"},
+    )
+
+
 _MARKDOWN = _markdown()
-_CLEANER = nh3.Cleaner(
-    tags=_TEXT_TAGS | _MATH_TAGS,
-    clean_content_tags={"script", "style"},
-    attributes={
-        "*": {"class", "id", "title", "lang", "dir"},
-        "a": {"href"},
-        "img": {"src", "alt", "width", "height"},
-        "ol": {"start", "type"},
-        "td": {"colspan", "rowspan"},
-        "th": {"colspan", "rowspan", "scope"},
-        "details": {"open"},
-        **dict.fromkeys(_MATH_TAGS, _MATH_ATTRIBUTES),
-    },
-    attribute_filter=_keep_attribute,
-    url_schemes={"http", "https", "mailto", "attachment"},
-)
+_ATTRIBUTES = {
+    "*": {"class", "id", "title", "lang", "dir"},
+    "a": {"href"},
+    "img": {"src", "alt", "width", "height"},
+    "ol": {"start", "type"},
+    "td": {"colspan", "rowspan"},
+    "th": {"colspan", "rowspan", "scope"},
+    "details": {"open"},
+    **dict.fromkeys(_MATH_TAGS, _MATH_ATTRIBUTES),
+}

@@ -74,6 +74,6 @@ def create_question(sample: samples.Sample) -> Question:
             name=program.name,
             language=program.language,
             source=program.source,
-            expected_verdict=program.verdict,
+            expected=[program.verdict],
         )
     return question
