@@ -14,7 +14,7 @@ PERMISSIONS = {
         for model in ("question", "testcase", "tag", "startercode", "referencesolution")
         for action in ("add", "change", "delete", "view")
     ],
-    "submissions": ["view_submission"],
+    "submissions": ["view_submission", "add_rejudgeset"],
     "hints": ["view_hintrequest"],
 }
 

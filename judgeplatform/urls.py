@@ -12,6 +12,7 @@ from judgeplatform.contents import Contents
 from judgeplatform.metrics import metrics
 from judgeplatform.openapi import views as openapi
 from questions import api as questions
+from questions import files
 from submissions import (
     api,
     backend_views,
@@ -19,7 +20,9 @@ from submissions import (
     consumers,
     offers,
     overview_views,
+    rejudge_views,
     streams,
+    verification_views,
     webhook_views,
 )
 from submissions.dialects.urls import both
@@ -50,6 +53,8 @@ api_urlpatterns = [
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", RedirectView.as_view(pattern_name="questions"), name="home"),
     path("", include("accounts.urls")),
+    path("questions/<uuid:pk>/pictures/<path:path>", files.picture, name="question-picture"),
+    path("questions/<uuid:pk>/attachments/<path:path>", files.attachment, name="question-attachment"),
     path("", include("submissions.urls")),
     path("", include("hints.urls")),
     path("", include("submissions.dialects.urls")),
@@ -68,6 +73,41 @@ urlpatterns: list[URLPattern | URLResolver] = [
     ),
     path("admin/status/", admin.site.admin_view(overview_views.page), name="admin-status"),
     path("admin/backends/", admin.site.admin_view(backend_views.page), name="admin-backends"),
+    path(
+        "admin/questions/question/<uuid:pk>/verification/",
+        admin.site.admin_view(verification_views.page),
+        name="admin-verification",
+    ),
+    path(
+        "admin/questions/question/<uuid:pk>/verification/start/",
+        admin.site.admin_view(verification_views.start),
+        name="admin-verification-start",
+    ),
+    path(
+        "admin/questions/question/<uuid:pk>/verification/limit/",
+        admin.site.admin_view(verification_views.set_limit),
+        name="admin-verification-limit",
+    ),
+    path(
+        "admin/questions/question/<uuid:pk>/rejudge/",
+        admin.site.admin_view(rejudge_views.page),
+        name="admin-rejudge",
+    ),
+    path(
+        "admin/questions/question/<uuid:pk>/rejudge/<uuid:rejudge_set>/",
+        admin.site.admin_view(rejudge_views.one_set),
+        name="admin-rejudge-set",
+    ),
+    path(
+        "admin/questions/question/<uuid:pk>/rejudge/<uuid:rejudge_set>/apply/",
+        admin.site.admin_view(rejudge_views.apply),
+        name="admin-rejudge-apply",
+    ),
+    path(
+        "admin/questions/question/<uuid:pk>/rejudge/<uuid:rejudge_set>/discard/",
+        admin.site.admin_view(rejudge_views.discard),
+        name="admin-rejudge-discard",
+    ),
     path("admin/", admin.site.urls),
     path("callbacks/judge0/<uuid:work_id>/<str:signature>/", callbacks.judge0, name="judge0-callback"),
     path("metrics", metrics, name="metrics"),

@@ -4,6 +4,9 @@ A question's page never lists its testcases, for there may be hundreds of megaby
 are and leads to their list, which loads the first bytes of each and nothing more.
 """
 
+import io
+from collections.abc import Sequence
+from pathlib import PurePosixPath
 from typing import Any
 from uuid import UUID
 
@@ -14,16 +17,32 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import models
 from django.db.models import Count, ProtectedError, Q, QuerySet, Sum
 from django.forms import ModelForm
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect, JsonResponse
+from django.http import (
+    FileResponse,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseNotAllowed,
+    HttpResponseRedirect,
+    JsonResponse,
+)
 from django.shortcuts import get_object_or_404, redirect
 from django.template.defaultfilters import filesizeformat
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 
 from execution import languages
+from execution.types import CheckerKind
 from questions import publishing, statements, testcases
-from questions.forms import CodeField, QuestionForm, TestCaseForm
-from questions.models import Blob, Question, ReferenceSolution, StarterCode, Tag, TestCase
+from questions.forms import (
+    CheckerFilesForm,
+    CodeField,
+    PointsField,
+    QuestionForm,
+    ReferenceSolutionForm,
+    TestCaseForm,
+)
+from questions.models import Blob, Question, QuestionFile, ReferenceSolution, StarterCode, Tag, TestCase
+from questions.package_pages import PackagePages
 from questions.previews import as_line
 
 KEPT = (
@@ -31,6 +50,21 @@ KEPT = (
     "and nothing is lost."
 )
 EMPTY_ANSWER = "The answer of {} is empty: a program passes it by printing nothing."
+
+
+def _uuid(text: str) -> UUID:
+    """One that is nothing's where it is none."""
+    try:
+        return UUID(text)
+    except ValueError:
+        return UUID(int=0)
+
+
+def as_download(data: bytes, name: str) -> FileResponse:
+    """Bytes as they are; whatever they are, no browser shows them."""
+    return FileResponse(
+        io.BytesIO(data), as_attachment=True, filename=name, content_type="application/octet-stream"
+    )
 
 
 @admin.register(Tag)
@@ -46,17 +80,10 @@ class StarterCodeInline(admin.StackedInline[StarterCode, Question]):
     formfield_overrides = {models.TextField: {"form_class": CodeField}}
 
 
-class ReferenceSolutionInline(admin.StackedInline[ReferenceSolution, Question]):
-    model = ReferenceSolution
-    extra = 0
-    verbose_name_plural = "reference solutions (kept for you; publishing does not run them yet)"
-    formfield_overrides = {models.TextField: {"form_class": CodeField}}
-
-
 @admin.register(Question)
-class QuestionAdmin(admin.ModelAdmin[Question]):
+class QuestionAdmin(PackagePages):
     form = QuestionForm
-    inlines = (StarterCodeInline, ReferenceSolutionInline)
+    inlines = (StarterCodeInline,)
     view_on_site = False  # drafts have no page on the site; the panel links to what authors see
     save_on_top = True
     list_display = ("title", "slug", "state", "difficulty", "testcase_count", "updated_at")
@@ -69,9 +96,17 @@ class QuestionAdmin(admin.ModelAdmin[Question]):
     fieldsets = (
         (None, {"fields": ("title", "slug", "summary", "difficulty", "tags")}),
         ("Statement", {"fields": ("statement",)}),
+        ("Where it comes from", {"fields": ("credits", "source", "source_url", "licence")}),
         (
             "Limits",
-            {"fields": (("time_limit_ms", "memory_limit_kib", "output_limit_kib"), "allowed_languages")},
+            {
+                "fields": (
+                    ("time_limit_ms", "time_limit_is_derived"),
+                    ("memory_limit_kib", "output_limit_kib"),
+                    ("time_factors", "total_runtime_s"),
+                    "allowed_languages",
+                )
+            },
         ),
         (
             "Judging",
@@ -79,8 +114,12 @@ class QuestionAdmin(admin.ModelAdmin[Question]):
                 "fields": (
                     "checker",
                     ("absolute_tolerance", "relative_tolerance"),
+                    "checker_arguments",
+                    ("checker_protocol", "interactive"),
+                    ("checker_time_limit_ms", "checker_memory_limit_kib"),
                     "run_policy",
                     "scoring",
+                    "groups",
                     "explain_hidden",
                     "offers_hints",
                 )
@@ -102,7 +141,13 @@ class QuestionAdmin(admin.ModelAdmin[Question]):
 
     @admin.action(permissions=["change"], description="Publish selected questions")
     def publish(self, request: HttpRequest, questions: QuerySet[Question]) -> None:
-        self._take_all(request, "publish", questions)
+        """Those about which there is no doubt; the others are asked about one by one, on their pages."""
+        for question in questions:
+            if doubts := self._doubts(question):
+                words = f"“{question}” stays {question.state}. {' '.join(doubts)} Publish it from its page."
+                self.message_user(request, words, messages.WARNING)
+            else:
+                self._take(request, "publish", question)
 
     @admin.action(permissions=["change"], description="Make selected questions drafts again")
     def unpublish(self, request: HttpRequest, questions: QuerySet[Question]) -> None:
@@ -144,12 +189,31 @@ class QuestionAdmin(admin.ModelAdmin[Question]):
             self.log_change(request, question, f"{step.label}.")
             self.message_user(request, f"“{question}” is {step.done}.", messages.SUCCESS)
 
+    def _doubts(self, question: Question) -> list[str]:
+        """None where it cannot be published anyway: what is missing comes first."""
+        is_ready = question.state == Question.State.DRAFT and not publishing.missing(question)
+        return publishing.doubts(question) if is_ready else []
+
+    def _publish(self, request: HttpRequest, question: Question) -> HttpResponse:
+        """Publish it, or ask whether that is meant."""
+        if "anyway" not in request.POST and (doubts := self._doubts(question)):
+            context = self.admin_site.each_context(request) | {
+                "title": f"Publish “{question}”?",
+                "question": question,
+                "doubts": doubts,
+            }
+            return TemplateResponse(request, "admin/questions/question/publish.html", context)
+        self._take(request, "publish", question)
+        return redirect("admin:questions_question_change", question.pk)
+
     def state_view(self, request: HttpRequest, pk: UUID, name: str) -> HttpResponse:
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
         question = get_object_or_404(Question, pk=pk)
         if not self.has_change_permission(request, question):
             raise PermissionDenied
+        if name == "publish":
+            return self._publish(request, question)
         self._take(request, name, question)
         return redirect("admin:questions_question_change", pk)
 
@@ -164,7 +228,43 @@ class QuestionAdmin(admin.ModelAdmin[Question]):
             for name in publishing.STEPS
         ]
         preview = path("preview/", view(self.preview_view), name="questions_question_preview")
-        return [preview, *steps, *super().get_urls()]
+        checker = [
+            path("<uuid:pk>/checker/", view(self.checker_view), name="questions_question_checker"),
+            path(
+                "<uuid:pk>/checker/<int:file>/",
+                view(self.checker_file_view),
+                name="questions_question_checkerfile",
+            ),
+        ]
+        return [preview, *steps, *checker, *super().get_urls()]
+
+    def checker_view(self, request: HttpRequest, pk: UUID) -> HttpResponse:
+        """The files of the author's checker: which there are, more of them, fewer of them."""
+        question = get_object_or_404(Question, pk=pk)
+        if not self.has_change_permission(request, question):
+            raise PermissionDenied
+        form = CheckerFilesForm(request.POST or None, request.FILES or None, question=question)
+        if request.method == "POST" and form.is_valid():
+            form.save()
+            self.log_change(request, question, "Changed the checker's files.")
+            return redirect("admin:questions_question_checker", pk)
+        context = self.admin_site.each_context(request) | {
+            "title": f"Checker of “{question}”",
+            "question": question,
+            "form": form,
+            "is_used": question.checker == CheckerKind.PROGRAM,
+        }
+        return TemplateResponse(request, "admin/questions/question/checker.html", context)
+
+    def checker_file_view(self, request: HttpRequest, pk: UUID, file: int) -> FileResponse:
+        """One of its files, to be saved."""
+        question = get_object_or_404(Question, pk=pk)
+        if not self.has_view_permission(request, question):
+            raise PermissionDenied
+        found = get_object_or_404(
+            question.files.select_related("blob"), pk=file, kind=QuestionFile.Kind.CHECKER
+        )
+        return as_download(bytes(found.blob.data), PurePosixPath(found.path).name)
 
     def preview_view(self, request: HttpRequest) -> HttpResponse:
         """The statement in the request as {"html"}, or {"error"} with what is wrong with it."""
@@ -173,7 +273,10 @@ class QuestionAdmin(admin.ModelAdmin[Question]):
         if not (self.has_change_permission(request) or self.has_add_permission(request)):
             raise PermissionDenied
         try:
-            return JsonResponse({"html": statements.render(request.POST.get("statement", ""))})
+            pictures = Question(pk=_uuid(request.GET.get("question", ""))).pictures_url()
+            return JsonResponse(
+                {"html": statements.render(request.POST.get("statement", ""), pictures=pictures)}
+            )
         except statements.StatementRefused as refused:
             return JsonResponse({"error": str(refused)})  # while somebody types this is no bad request
 
@@ -226,12 +329,21 @@ class QuestionAdmin(admin.ModelAdmin[Question]):
 
     def response_change(self, request: HttpRequest, question: Question) -> HttpResponse:
         answer = super().response_change(request, question)
-        if "_publish" not in request.POST:
-            return answer
-        self._take(request, "publish", question)
-        return redirect("admin:questions_question_change", question.pk)
+        return self._publish(request, question) if "_publish" in request.POST else answer
 
     # --- deletion ---
+
+    def get_deleted_objects(
+        self, objs: QuerySet[Question] | Sequence[Question], request: HttpRequest
+    ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
+        """Counted, not listed: there may be thousands of cases, and as many results of verifying."""
+        keys = [question.pk for question in objs]
+        counts = {
+            "questions": len(keys),
+            "testcases": TestCase.objects.filter(question__in=keys).count(),
+            "reference solutions": ReferenceSolution.objects.filter(question__in=keys).count(),
+        }
+        return [str(question) for question in objs], counts, set(), []
 
     def delete_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
@@ -262,6 +374,7 @@ class TestCaseAdmin(admin.ModelAdmin[TestCase]):
     form = TestCaseForm
     list_display = (
         "__str__",
+        "name",
         "order",
         "visibility",
         "group",
@@ -272,13 +385,27 @@ class TestCaseAdmin(admin.ModelAdmin[TestCase]):
         "answer_preview",
     )
     list_editable = ("order", "visibility", "group", "points")
+    search_fields = ("name", "group", "note")
+    formfield_overrides = {models.DecimalField: {"form_class": PointsField}}
     # 100 rows of 6 fields stay below DATA_UPLOAD_MAX_NUMBER_FIELDS
     list_per_page = 100
     list_max_show_all = 150
     show_full_result_count = False
     actions = ("make_public", "make_hidden", "renumber", "delete_selected")
     fieldsets = (
-        (None, {"fields": ("question", ("visibility", "order"), ("group", "points"), "note")}),
+        (
+            None,
+            {
+                "fields": (
+                    "question",
+                    "name",
+                    ("visibility", "order"),
+                    ("group", "points"),
+                    "arguments",
+                    "note",
+                )
+            },
+        ),
         ("Input", {"fields": ("input_text", "input_file")}),
         ("Answer", {"fields": ("answer_text", "answer_file")}),
     )
@@ -298,17 +425,11 @@ class TestCaseAdmin(admin.ModelAdmin[TestCase]):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        question = self._question(request.GET.get("question__id__exact", ""))
+        question = question_of(request.GET.get("question__id__exact", ""))
         if question is None:
             return redirect("admin:questions_question_changelist")
         context = {"title": f"Testcases of “{question}”", "question": question} | (extra_context or {})
         return super().changelist_view(request, context)
-
-    def _question(self, key: str) -> Question | None:
-        try:
-            return Question.objects.only("title", "slug").get(pk=key)
-        except (Question.DoesNotExist, ValidationError):
-            return None
 
     @admin.display(description="input size")
     def input_size(self, case: TestCase) -> str:
@@ -365,24 +486,19 @@ class TestCaseAdmin(admin.ModelAdmin[TestCase]):
         )
         return [data, *super().get_urls()]
 
-    def data_view(self, request: HttpRequest, pk: int, part: str) -> HttpResponse:
+    def data_view(self, request: HttpRequest, pk: int, part: str) -> FileResponse:
         """The input or the answer as it is, to be saved as a file."""
         case = get_object_or_404(TestCase.objects.select_related("question"), pk=pk)
         if not self.has_view_permission(request, case):
             raise PermissionDenied
         endings = {"input": "in", "answer": "ans"}
         blob = get_object_or_404(Blob, pk=getattr(case, f"{part}_id") if part in endings else "")
-        name = f"{case.question.slug}-{case.order}.{endings[part]}"
-        return HttpResponse(
-            bytes(blob.data),
-            content_type="application/octet-stream",
-            headers={"Content-Disposition": f'attachment; filename="{name}"'},
-        )
+        return as_download(bytes(blob.data), f"{case.question.slug}-{case.order}.{endings[part]}")
 
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        question = self._question(request.GET.get("question") or request.POST.get("question", ""))
+        question = question_of(request.GET.get("question") or request.POST.get("question", ""))
         if question is None:
             self.message_user(request, "Choose the question that gets the testcase.", messages.WARNING)
             return redirect("admin:questions_question_changelist")
@@ -461,3 +577,108 @@ class TestCaseAdmin(admin.ModelAdmin[TestCase]):
 
     def delete_queryset(self, request: HttpRequest, cases: QuerySet[TestCase]) -> None:
         testcases.remove(TestCase.objects.filter(pk__in=list(cases.values_list("pk", flat=True))))
+
+
+@admin.register(ReferenceSolution)
+class ReferenceSolutionAdmin(admin.ModelAdmin[ReferenceSolution]):
+    """Each on a page of its own: a question may have dozens, of 100 KB each. Their list is where they are verified."""
+
+    form = ReferenceSolutionForm
+    fieldsets = (
+        (None, {"fields": ("question", "name", "language", "source")}),
+        ("What it must show", {"fields": ("expected", ("score_low", "score_high"), "bounds_time_limit")}),
+        ("From its package", {"classes": ("collapse",), "fields": ("rules_shown", "skipped")}),
+    )
+    readonly_fields = ("rules_shown", "skipped")
+    formfield_overrides = {models.TextField: {"form_class": CodeField}}
+
+    class Media:
+        css = {"all": ("admin-judge/authoring.css",)}
+
+    def get_model_perms(self, request: HttpRequest) -> dict[str, bool]:
+        """None: the index does not list solutions, questions lead to them."""
+        return {}
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        return redirect("admin:questions_question_changelist")
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        key = request.GET.get("question") or request.POST.get("question", "")
+        question = question_of(key)
+        if question is None:
+            self.message_user(request, "Choose the question that gets the solution.", messages.WARNING)
+            return redirect("admin:questions_question_changelist")
+        context = {"title": f"Add reference solution to “{question}”", "question": question}
+        return super().add_view(request, form_url, context)
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        solution = self.get_object(request, object_id)
+        question = solution and Question.objects.only("title", "slug").get(pk=solution.question_id)
+        return super().change_view(
+            request, object_id, form_url, {"question": question} | (extra_context or {})
+        )
+
+    def get_form(
+        self, request: HttpRequest, obj: ReferenceSolution | None = None, change: bool = False, **kwargs: Any
+    ) -> type[ModelForm[ReferenceSolution]]:
+        form = super().get_form(request, obj, change, **kwargs)
+        if change and "question" in form.base_fields:
+            form.base_fields["question"].disabled = True
+        return form
+
+    def save_model(
+        self,
+        request: HttpRequest,
+        solution: ReferenceSolution,
+        form: ModelForm[ReferenceSolution],
+        change: bool,
+    ) -> None:
+        """What was skipped as it was may be judged as it is now."""
+        if {"language", "source"} & set(form.changed_data):
+            solution.skipped = ""
+        solution.save()
+
+    @admin.display(description="rules of single testcases")
+    def rules_shown(self, solution: ReferenceSolution) -> str:
+        return "; ".join(str(rule) for rule in solution.rules) or "none"
+
+    def response_post_save_add(
+        self, request: HttpRequest, solution: ReferenceSolution
+    ) -> HttpResponseRedirect:
+        return self._to_list(solution.question_id)
+
+    def response_post_save_change(
+        self, request: HttpRequest, solution: ReferenceSolution
+    ) -> HttpResponseRedirect:
+        return self._to_list(solution.question_id)
+
+    def response_delete(self, request: HttpRequest, obj_display: str, obj_id: int) -> HttpResponse:
+        self.message_user(request, f"“{obj_display}” was deleted.", messages.SUCCESS)
+        return redirect("admin:questions_question_changelist")
+
+    def get_deleted_objects(
+        self, objs: QuerySet[ReferenceSolution] | Sequence[ReferenceSolution], request: HttpRequest
+    ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
+        """With what verifying it found, which is of no use without it."""
+        return [str(solution) for solution in objs], {"reference solutions": len(objs)}, set(), []
+
+    def _to_list(self, question_id: UUID) -> HttpResponseRedirect:
+        return redirect("admin-verification", question_id)
+
+
+def question_of(key: str) -> Question | None:
+    """With enough to name it."""
+    try:
+        return Question.objects.only("title", "slug").get(pk=key)
+    except (Question.DoesNotExist, ValidationError):
+        return None

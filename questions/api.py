@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.shortcuts import get_object_or_404
+from django.urls import reverse
 from django.utils.decorators import method_decorator
 from rest_framework.pagination import PageNumberPagination
 from rest_framework.permissions import BasePermission, IsAuthenticated
@@ -104,7 +105,7 @@ def summary(question: Question) -> dict[str, Any]:
 
 def detail(question: Question) -> dict[str, Any]:
     """All that who solves it may know: nothing of hidden cases but how many there are."""
-    public = list(question.testcases.public().in_order())
+    public = list(question.testcases.shown().in_order())
     limits, checker = question.judging_limits(), question.judging_checker()
     starters = dict(question.starter_codes.values_list("language", "source"))
     return summary(question) | {
@@ -117,13 +118,31 @@ def detail(question: Question) -> dict[str, Any]:
             "absolute_tolerance": checker.absolute,
             "relative_tolerance": checker.relative,
         },
+        "groups": [
+            {"path": group.path, "obtainable": None if group.obtainable is None else float(group.obtainable)}
+            for group in question.obtainable_groups()
+        ],
+        "interactive": question.interactive,
+        "available": not question.cannot_be_judged(),
         "run_policy": question.run_policy,
         "scoring": question.scoring,
         "explain_hidden": question.explain_hidden,
         "offers_hints": question.offers_hints,
         "public_cases": _cases(public, first=1),
         "hidden_cases": question.testcases.count() - len(public),
+        "attachments": _attachments(question),
+        "credits": question.credits,
+        "source": question.source,
+        "source_url": question.source_url,
+        "licence": question.licence,
     }
+
+
+def _attachments(question: Question) -> list[dict[str, Any]]:
+    return [
+        {"path": path, "bytes": size, "url": reverse("question-attachment", args=[question.pk, path])}
+        for path, size in question.files.attachments().values_list("path", "blob__size")
+    ]
 
 
 def _limits(limits: Limits) -> dict[str, Any]:

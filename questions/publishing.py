@@ -6,10 +6,15 @@ draft ──publish──▶ published
 restore ◀─ archived ◀─┴─archive (from draft as well)
 """
 
+import shlex
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from django.conf import settings
 
+from execution import checker_programs
+from execution.checkers import strictness
+from execution.types import CheckerKind
 from questions.models import Question
 
 State = Question.State
@@ -64,7 +69,46 @@ def missing(question: Question) -> list[str]:
         reasons.append("No testcase carries points, so there is no score.")
     if not question.languages():
         reasons.append("None of its allowed languages exists.")
+    return reasons + unusable_checker(question)
+
+
+def unusable_checker(question: Question) -> list[str]:
+    """Why its checker could not be used; empty where it can."""
+    kind = CheckerKind(question.checker)
+    reasons = []
+    if kind is CheckerKind.PROGRAM and (complaint := checker_programs.complaint(question.checker_program())):
+        reasons.append(complaint)
+    if (refusal := refusal_of_arguments(kind, question.checker_arguments)) is not None:
+        reasons.append(refusal)
     return reasons
+
+
+def refusal_of_arguments(kind: CheckerKind, text: str) -> str | None:
+    """What is wrong with a checker's arguments as their author wrote them; None where nothing is."""
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        return f"The checker's arguments cannot be read: {error}."
+    try:
+        if kind is CheckerKind.KATTIS:
+            strictness(words)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+NOBODY_INTERACTS = (
+    "None of the judge servers lets programs talk with a checker, so nothing that is submitted could be judged: "
+    "an interactive question needs the embedded engine."
+)
+DOUBTS: list[Callable[[Question], list[str]]] = []
+"""Asked before a question is published; whoever knows more of it than this package adds its own."""
+
+
+def doubts(question: Question) -> list[str]:
+    """What speaks against publishing it now, in sentences; its author may do so anyway."""
+    own = [NOBODY_INTERACTS] if question.cannot_be_judged() else []
+    return own + [words for ask in DOUBTS for words in ask(question)]
 
 
 def take(step: Step, question: Question) -> None:

@@ -77,9 +77,13 @@ def refuse_removal(cases: TestCaseQuerySet) -> None:
 
 
 def remove_question(question: Question) -> None:
-    """Delete a question with its testcases and their data; raises ProtectedError once submissions refer to it."""
+    """Delete a question with its testcases, files and their data, and with what judged its reference solutions.
+
+    Raises ProtectedError once other submissions refer to it.
+    """
     with transaction.atomic():
-        data = question.testcases.blob_ids()
+        data = question.testcases.blob_ids() | set(question.files.values_list("blob_id", flat=True))
+        question.reference_solutions.all().delete()
         question.delete()
         Blob.objects.delete_unused(data)
 

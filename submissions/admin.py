@@ -9,12 +9,15 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from execution.types import VERDICT_NAMES, Verdict
-from submissions import report
-from submissions.models import CaseResult, Submission, Webhook
+from questions import previews
+from submissions import lifecycle, report
+from submissions.models import CaseResult, CheckerNote, Submission, Webhook
+
+NOTES_SHOWN = 50
 
 
 class ReadOnly:
@@ -43,9 +46,25 @@ def _memory(row: CaseResult | Submission) -> str:
     return "–" if row.memory_kib is None else report.memory(row.memory_kib)
 
 
+def _note(note: CheckerNote) -> SafeString:
+    """Whatever an author's checker wrote; it may be no text."""
+    title = note.name if note.index is None else f"case {note.index}, {note.name}"
+    return format_html("<p>{}</p><pre>{}</pre>", title, previews.shown(bytes(note.text)))
+
+
 class CaseResultInline(ReadOnly, admin.TabularInline):
     model = CaseResult
-    fields = ("case", "group", "verdict_name", "points_earned", "time", "memory", "ending", "difference")
+    fields = (
+        "case",
+        "name",
+        "group",
+        "verdict_name",
+        "points_earned",
+        "time",
+        "memory",
+        "ending",
+        "difference",
+    )
     readonly_fields = fields
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -111,6 +130,7 @@ class SubmissionAdmin(ReadOnly, admin.ModelAdmin):
                     "language",
                     "program",
                     "compiler_output",
+                    "checker_said",
                 )
             },
         ),
@@ -137,6 +157,7 @@ class SubmissionAdmin(ReadOnly, admin.ModelAdmin):
         "finished",
         "program",
         "compiler_output",
+        "checker_said",
         "reason_code",
         "attempts",
         "judged_with",
@@ -173,7 +194,9 @@ class SubmissionAdmin(ReadOnly, admin.ModelAdmin):
 
     @admin.display(description="score")
     def points(self, submission: Submission) -> str:
-        return "–" if submission.score is None else f"{submission.score.normalize():f} of 100"
+        if submission.score is None:
+            return f"{report.points(submission.earned)} points" if submission.earned else "–"
+        return f"{submission.score.normalize():f} of 100"
 
     @admin.display(description="message")
     def message_shown(self, submission: Submission) -> str:
@@ -211,6 +234,17 @@ class SubmissionAdmin(ReadOnly, admin.ModelAdmin):
     @admin.display(description="compiler output")
     def compiler_output(self, submission: Submission) -> SafeString:
         return format_html("<pre>{}</pre>", submission.compile_output or "–")
+
+    @admin.display(description="checker")
+    def checker_said(self, submission: Submission) -> str:
+        """Of an author's own checker: why it failed, then what it left behind of the first cases."""
+        notes = list(submission.checker_notes.order_by("index", "name")[: NOTES_SHOWN + 1])
+        failures = submission.checker_notes.filter(name=lifecycle.FAILURE)
+        others = [note for note in notes[:NOTES_SHOWN] if note.name != lifecycle.FAILURE]
+        shown = [_note(note) for note in (*failures, *others)]
+        if len(notes) > NOTES_SHOWN:
+            shown.append(format_html("<p>and more</p>"))
+        return format_html_join("", "{}", ((one,) for one in shown)) or "–"
 
     @admin.display(description="reason")
     def reason_code(self, submission: Submission) -> str:

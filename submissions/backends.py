@@ -23,6 +23,7 @@ from django.conf import settings
 from django.db.models import TextChoices
 
 from execution import breaker, languages
+from execution.ceilings import tell_interaction, tell_memory
 from execution.errors import (
     BackendBusy,
     BackendFault,
@@ -240,6 +241,8 @@ def _look(server: Judge0) -> Report:
     now = _now()
     offered = server.offered(LOOK_TIMEOUT_S)
     ceilings, queue = server.ceilings(), _queue(server)
+    tell_memory(redis_client(), server.url, ceilings.memory_kib)
+    tell_interaction(redis_client(), server.url, ceilings.interacts)
     return Report(
         answers=True,
         detail=_worth_saying(offered, ceilings),

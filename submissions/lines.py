@@ -20,7 +20,7 @@ LINES_BEFORE = 10
 MAX_LINE = 2000
 
 _INVISIBLE = re.compile(r"[\x00-\x20\x7f]+")
-_SYMBOLS = {" ": "·", "\t": "→\t", "\r": "␍", "\x7f": "␡"}
+_SYMBOLS = {" ": "·", "\t": "→\t", "\r": r"\r"}  # by signs that every font has
 
 Normal = Callable[[str], object]
 _NORMAL: dict[CheckerKind, Normal] = {
@@ -29,6 +29,8 @@ _NORMAL: dict[CheckerKind, Normal] = {
     CheckerKind.TOKENS: str.split,
     CheckerKind.CASE_INSENSITIVE: lambda line: line.lower().split(),
     CheckerKind.FLOATS: str.split,
+    CheckerKind.LINES: str.split,
+    CheckerKind.FLOAT_LINES: str.split,
     CheckerKind.UNORDERED_LINES: str.rstrip,
 }
 
@@ -125,7 +127,7 @@ def _visible(text: str) -> SafeString:
     parts: list[tuple[SafeString]] = []
     position = 0
     for blank in _INVISIBLE.finditer(text):
-        signs = "".join(_SYMBOLS.get(char, chr(0x2400 + ord(char))) for char in blank[0])
+        signs = "".join(_SYMBOLS.get(char, f"\\x{ord(char):02x}") for char in blank[0])
         parts.append((format_html("{}<i>{}</i>", text[position : blank.start()], signs),))
         position = blank.end()
     parts.append((format_html("{}", text[position:]),))

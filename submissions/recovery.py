@@ -111,7 +111,8 @@ def _ring_for(submissions: list[Submission]) -> list[Submission]:
 
     (That a job's hash exists says nothing: a dead worker may have had it.)
     """
-    lifecycle.postpone(submissions)
+    lifecycle.postpone([one for one in submissions if one.lane != "low"])
+    lifecycle.postpone([one for one in submissions if one.lane == "low"], lifecycle.LOW_PATIENCE)
     try:
         jobs = {job for name in ("default", "low") for job in queue(name).get_job_ids()}
         missing = [one for one in submissions if judging.job_id(one) not in jobs]

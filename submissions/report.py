@@ -3,14 +3,15 @@
 It rests on what `disclosure` gives and reads no case's data by itself: what is hidden there is hidden here.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import Any
 
 from django.utils.safestring import SafeString
 
 from execution import languages
 from execution.judge0 import wall_limit_s
-from execution.types import VERDICT_NAMES, CheckerKind, Limits, Verdict
+from execution.types import VERDICT_NAMES, CheckerKind, Limits, ScoringMode, Verdict
 from submissions import disclosure, judging, lifecycle, lines
 from submissions.models import Submission
 
@@ -19,6 +20,8 @@ RUNNING = "RUN"
 RAN = "RAN"  # on an input of one's own, to the end: nothing was compared, so it is not called accepted
 CELL_SIGNS = {"": "–", Verdict.SK: "–", RUNNING: "…", RAN: "ran"}
 VERDICT_SIGNS = {"passed": "✓", "failed": "✗", "error": "⚠"}
+PARTIAL = "partial"  # accepted for a part of the points
+PARTIAL_SIGN = "~"
 DIFFERENCE_NAMES = {
     "whitespace": "only blanks or line ends differ",
     "letter_case": "only upper and lower case differ",
@@ -27,9 +30,11 @@ DIFFERENCE_NAMES = {
     "too_long": "right, but something follows",
     "order": "the right lines in another order",
     "precision": "a number is outside the tolerance",
+    "checker": "the question's checker does not accept it",
     "value": "a value is wrong",
 }
 REASONS = {"total_runtime": "The time allowed for all cases together was used up."}
+NOT_YOURS = " This is not your fault."  # what is said of each error at once
 SIGNAL_NAMES = {
     4: "an illegal instruction",
     6: "an abort",
@@ -62,7 +67,10 @@ class Cell:
 
 @dataclass(frozen=True)
 class Strip:
-    """`is_collapsed`: told by its numbers, and only its failures (the first few) are cells."""
+    """`is_collapsed`: told by its numbers, and only its failures (the first few) are cells.
+
+    `points` are those of a group, as 20/30. A group that has only subgroups has no cells.
+    """
 
     title: str
     cells: list[Cell]
@@ -70,6 +78,7 @@ class Strip:
     passed: int
     judged: int
     is_collapsed: bool = False
+    points: str = ""
 
     @property
     def outcome(self) -> str:
@@ -137,7 +146,7 @@ def of(submission: Submission, chosen_index: int | None = None) -> Report:
         outcome=_outcome(submission, compared),
         headline=_headline(submission, compared, disclosure.queue(submission)),
         facts=_facts(submission, list(results.values())),
-        explanation=submission.message or REASONS.get(submission.reason, ""),
+        explanation=submission.message.removesuffix(NOT_YOURS) or REASONS.get(submission.reason, ""),
         strips=_strips(submission, results),
         chosen_index=chosen_index,
         chosen=_chosen(submission, shown, results[chosen_index]) if chosen_index else None,
@@ -146,9 +155,11 @@ def of(submission: Submission, chosen_index: int | None = None) -> Report:
 
 
 def _outcome(submission: Submission, compared: int) -> str:
-    """As the submission's; also `cancelled`, and `ran` for a run that went well where nothing was compared."""
+    """As the submission's; also `cancelled`, `partial`, and `ran` for a run that went well, with nothing compared."""
     if submission.reason == lifecycle.CANCELLED:
         return lifecycle.CANCELLED
+    if submission.is_partial:
+        return PARTIAL
     if submission.kind == Submission.Kind.RUN and submission.verdict == Verdict.AC and not compared:
         return "ran"
     return submission.outcome or ""
@@ -166,7 +177,10 @@ def _headline(submission: Submission, compared: int, queue: dict[str, Any] | Non
             return "Cancelled"
         case Submission.Status.ERROR:
             return f"{VERDICT_SIGNS['error']} Could not be judged"
-    words = f"{VERDICT_SIGNS[submission.outcome or '']} {VERDICT_NAMES[Verdict(submission.verdict or '')]}"
+    name = VERDICT_NAMES[Verdict(submission.verdict or "")]
+    if submission.is_partial:
+        return f"{PARTIAL_SIGN} {name} in part, {share(submission)} points"
+    words = f"{VERDICT_SIGNS[submission.outcome or '']} {name}"
     if submission.kind == Submission.Kind.RUN and submission.verdict == Verdict.AC:
         return f"{words} on {_counted(compared, 'public case')}" if compared else "Ran"
     return words
@@ -207,11 +221,11 @@ def _facts(submission: Submission, results: list[dict[str, Any]]) -> list[str]:
         return []
     if submission.verdict == Verdict.CE:
         return ["nothing was run"]
-    facts = _where(results)
+    facts = _where(submission, results)
     if submission.kind == Submission.Kind.RUN:
         facts.append("a run, not counted")
-    elif submission.score is not None:
-        facts.append(f"score {submission.score.normalize():f} / 100")
+    else:
+        facts += _score(submission)
     facts += _passed(results)
     if submission.time_ms is not None:
         facts.append(f"slowest {duration(submission.time_ms)}")
@@ -220,12 +234,40 @@ def _facts(submission: Submission, results: list[dict[str, Any]]) -> list[str]:
     return facts
 
 
-def _where(results: list[dict[str, Any]]) -> list[str]:
-    """The first failure, and how many cases were not run; in one sentence where judging stopped at that failure."""
+def _score(submission: Submission) -> list[str]:
+    """From 0 to 100, and on the question's own scale where it has one; that alone where there is no most."""
+    if submission.score is None:
+        return [f"{points(submission.earned)} points"] if submission.earned else []
+    own = [f"{share(submission)} points"] if _has_points(submission) and not submission.is_partial else []
+    return [f"score {submission.score.normalize():f} / 100", *own]
+
+
+def _has_points(submission: Submission) -> bool:
+    """Whether it is judged by groups that give points."""
+    question = submission.question
+    return question is not None and bool(question.groups) and question.scoring == ScoringMode.WEIGHTED
+
+
+def points(value: Decimal | float) -> str:
+    """With as many places as it has: 20, 0.5, 33.333333."""
+    return f"{Decimal(str(value)).normalize():f}"
+
+
+def share(submission: Submission) -> str:
+    """Of the points there are: 20 of 30."""
+    earned = points(submission.earned)
+    return earned if submission.obtainable is None else f"{earned} of {points(submission.obtainable)}"
+
+
+def _where(submission: Submission, results: list[dict[str, Any]]) -> list[str]:
+    """The first failure, and how many cases were not run; in one sentence where judging stopped at that failure.
+
+    A failure in spite of which it was accepted is not what a headline is about.
+    """
     skipped = [case["index"] for case in results if case["verdict"] == Verdict.SK]
     rest = f"{_counted(len(skipped), 'case')} {'was' if len(skipped) == 1 else 'were'} not run"
     failure = _first_failure(results)
-    if failure is None:
+    if failure is None or submission.verdict == Verdict.AC:
         return [rest] if skipped else []
     place = _name(failure).lower() + (" (public)" if failure["public"] else " (hidden)")
     if failure["own_input"]:
@@ -273,7 +315,10 @@ def _name(case: dict[str, Any]) -> str:
 
 
 def _strips(submission: Submission, results: dict[int, dict[str, Any]]) -> list[Strip]:
-    """Public and hidden cases, in order; cases that wait are told apart by how many public ones there are."""
+    """Public and hidden cases, in order, the hidden ones by their groups.
+
+    Cases that wait are told apart by how many public ones there are.
+    """
     if submission.verdict == Verdict.CE:
         return []
     is_run = submission.kind == Submission.Kind.RUN
@@ -290,21 +335,66 @@ def _strips(submission: Submission, results: dict[int, dict[str, Any]]) -> list[
         kind = "own input" if is_own else "public" if is_public else "hidden"
         cells.append(_cell(submission, index, case, kind, is_own=is_own))
     is_collapsed = submission.cases_total > COLLAPSE_BEYOND
-    strips = [("Public", public_cells), ("Own input", own_cells)]
-    strips += _grouped(hidden_cells, results) if is_collapsed else [("Hidden", hidden_cells)]
+    strips = (("Public", public_cells), ("Own input", own_cells))
     return [
-        _strip(title, cells, is_collapsed=is_collapsed and cells != own_cells)
-        for title, cells in strips
-        if cells
+        *(
+            _strip(title, cells, is_collapsed=is_collapsed and cells != own_cells)
+            for title, cells in strips
+            if cells
+        ),
+        *_grouped(submission, hidden_cells, results, is_collapsed=is_collapsed),
     ]
 
 
-def _grouped(cells: list[Cell], results: dict[int, dict[str, Any]]) -> list[tuple[str, list[Cell]]]:
-    groups: dict[str, list[Cell]] = {}
+def _grouped(
+    submission: Submission, cells: list[Cell], results: dict[int, dict[str, Any]], *, is_collapsed: bool
+) -> list[Strip]:
+    """Hidden cases by their groups; those that wait, by the groups that they are in now."""
+    by_path: dict[str, list[Cell]] = {path: [] for path in _paths(submission)}
+    waiting = _groups_now(submission) if any(cell.index not in results for cell in cells) else {}
     for cell in cells:
-        name = results[cell.index]["group"] if cell.index in results else ""
-        groups.setdefault(f"Group {name}" if name else "Hidden", []).append(cell)
-    return list(groups.items())
+        case = results.get(cell.index)
+        path = waiting.get(cell.index, "") if case is None else case["group"]
+        by_path.setdefault(path, []).append(cell)
+    has_points = submission.question is None or submission.question.scoring == ScoringMode.WEIGHTED
+    told = {group["path"]: _told_points(group) for group in disclosure.groups(submission) if has_points}
+    return [
+        replace(_strip(_title(path), some, is_collapsed=is_collapsed), points=told.get(path, ""))
+        for path, some in by_path.items()
+        if some or (told.get(path) and any(other.startswith(f"{path}/") for other in by_path))
+    ]
+
+
+def _paths(submission: Submission) -> list[str]:
+    """Of its groups, without the two that every package has."""
+    return [group["path"] for group in submission.groups if group["path"] not in ("sample", "secret")]
+
+
+def _groups_now(submission: Submission) -> dict[int, str]:
+    """By index, as the question has them now."""
+    if submission.question is None:
+        return {}
+    groups = submission.question.testcases.in_order().values_list("group", flat=True)
+    return dict(enumerate(groups, 1))
+
+
+def _title(path: str) -> str:
+    name = group_name(path)
+    return f"Group {name}" if name else "Hidden"
+
+
+def group_name(path: str) -> str:
+    """Below a package's `secret` a group is called as within it: small, or small / odd; `secret` itself has no name."""
+    name = path.removeprefix("secret").removeprefix("/") if f"{path}/".startswith("secret/") else path
+    return name.replace("/", " / ")
+
+
+def _told_points(group: dict[str, Any]) -> str:
+    """20/30; empty where there is nothing to be earned."""
+    earned, obtainable = group["earned"], group["obtainable"]
+    if obtainable is None:
+        return points(earned) if earned else ""
+    return f"{points(earned)}/{points(obtainable)}" if obtainable else ""
 
 
 def _strip(title: str, cells: list[Cell], *, is_collapsed: bool) -> Strip:
@@ -339,11 +429,11 @@ def _shown_verdict(case: dict[str, Any]) -> tuple[str, str]:
 
 
 def _chosen(submission: Submission, shown: dict[str, Any], case: dict[str, Any]) -> Chosen:
-    checker = CheckerKind(submission.question.checker) if submission.question else CheckerKind.TOKENS
+    checker = _checker(submission, case["difference"])
     has_texts = "output" in case and shown["source"] is not None  # a run's texts go with its source
     is_wrong = case["verdict"] == Verdict.WA
     answer, output = case.get("answer") if has_texts else None, case.get("output", "")
-    compared = answer is not None and is_wrong
+    compared = answer is not None and is_wrong and checker is not CheckerKind.PROGRAM
     source_file = languages.get(submission.language).source_file
     return Chosen(
         title=f"{_name(case)}{'' if case['own_input'] else ', public' if case['public'] else ', hidden'}",
@@ -352,17 +442,35 @@ def _chosen(submission: Submission, shown: dict[str, Any], case: dict[str, Any])
         explanation=_explanation(submission, case),
         has_texts=has_texts,
         is_forgotten=shown["source"] is None or (case["public"] and submission.texts_purged_at is not None),
-        input=lines.plain(case["input"]) if has_texts else None,
+        input=lines.plain(case["input"]) if has_texts and not _talks(submission) else None,
         answer=_shown(answer, output, checker, compared=compared),
-        output=_shown(output, answer or "", checker, compared=compared) if has_texts else None,
+        output=_shown(output, answer or "", checker, compared=compared)
+        if has_texts and not _talks(submission)
+        else None,
         stderr=lines.with_places(case["stderr"], source_file) if case.get("stderr") else None,
         is_truncated=bool(case.get("truncated")),
     )
 
 
+def _talks(submission: Submission) -> bool:
+    """With the question's checker, rather than that it reads an input and prints an output."""
+    return submission.question is not None and submission.question.interactive
+
+
+def _checker(submission: Submission, difference: str | None) -> CheckerKind:
+    """By what lines are marked that differ. How strict that of Kattis is, the difference tells."""
+    kind = CheckerKind(submission.question.checker) if submission.question else CheckerKind.TOKENS
+    if kind is not CheckerKind.KATTIS:
+        return kind
+    by_difference = {"whitespace": CheckerKind.EXACT, "letter_case": CheckerKind.TOKENS}
+    return by_difference.get(difference or "", CheckerKind.CASE_INSENSITIVE)
+
+
 def _explanation(submission: Submission, case: dict[str, Any]) -> str:
     if case["verdict"] == Verdict.TLE and case["time_ms"] is not None:
-        return _slow_in_real_time(_limits(submission), case["time_ms"])
+        question = submission.question
+        talk_ms = question.checker_time_limit_ms if question and question.interactive else 0
+        return _slow_in_real_time(_limits(submission), case["time_ms"], talk_ms)
     return case.get("difference_message") or DIFFERENCE_NAMES.get(case["difference"] or "", "")
 
 
@@ -373,12 +481,12 @@ def _limits(submission: Submission) -> Limits:
     return languages.get(submission.language).limits(limits)
 
 
-def _slow_in_real_time(limits: Limits, time_ms: int) -> str:
+def _slow_in_real_time(limits: Limits, time_ms: int, talk_ms: int) -> str:
     """Why a program that used little CPU time was too slow all the same; empty where it used much."""
     if time_ms > 0.9 * limits.time_ms:
         return ""
     return (
-        f"It did not finish within {wall_limit_s(limits):g} s of real time "
+        f"It did not finish within {wall_limit_s(limits, talk_ms):g} s of real time "
         f"(it used {duration(time_ms)} of CPU time). "
         "Perhaps it waits for something, such as more input; or the judge was busy, then try again."
     )
@@ -397,9 +505,9 @@ def _case_facts(case: dict[str, Any], *, is_counted: bool) -> list[str]:
     if case["memory_kib"] is not None:
         facts.append(memory(case["memory_kib"]))
     if is_counted and case["points"]:
-        facts.append(f"{case['earned']:g} of {case['points']:g} points")
+        facts.append(f"{points(case['earned'])} of {points(case['points'])} points")
     if case["group"] and not case["own_input"]:
-        facts.append(f"group {case['group']}")
+        facts.append(f"group {group_name(case['group']) or case['group']}")
     # Of a program that was stopped at a limit they tell how the judge stops programs, nothing about this one.
     if case["verdict"] == Verdict.RTE:
         facts += _ending(case)

@@ -34,7 +34,7 @@ from prometheus_client import Counter
 from accounts.models import ApiKey, Invitation
 from submissions import receipts
 from submissions.connections import redis_client
-from submissions.models import CaseResult, Event, Placement, Receipt, Submission, Webhook
+from submissions.models import CaseResult, CheckerNote, Event, Placement, Receipt, Submission, Webhook
 
 logger = logging.getLogger(__name__)
 
@@ -112,6 +112,7 @@ def _empty(submissions: Rows) -> None:
     """Hidden cases hold no texts."""
     results = CaseResult.objects.filter(submission__in=submissions.values("pk"), public=True)
     results.update(output=b"", stderr=b"", difference_message="")
+    CheckerNote.objects.filter(submission__in=submissions.values("pk")).delete()
     submissions.update(compile_output="", texts_purged_at=Now())
 
 

@@ -32,13 +32,13 @@ from accounts.models import User
 from execution import languages
 from execution.errors import NoBackend
 from execution.languages import Language
-from execution.types import Limits, Verdict
+from execution.types import Limits, ScoringMode, Verdict
 from questions.models import Blob, Question
 from questions.search import QuestionSearch
-from submissions import disclosure, ephemeral, intake, judging, lifecycle, report, waiting
+from submissions import disclosure, ephemeral, intake, judging, lifecycle, report, revisions, waiting
 from submissions.backends import offered_nowhere
 from submissions.connections import DATABASE_FAILS
-from submissions.models import Submission
+from submissions.models import Submission, is_solution
 from submissions.serializers import RunSerializer, SubmitSerializer, TooLarge, run_of
 
 logger = logging.getLogger(__name__)
@@ -77,8 +77,9 @@ def progress(user: User | AnonymousUser, questions: list[Question]) -> dict[UUID
         return {}
     judged = Submission.objects.graded().filter(user=user, question__in=questions, verdict__isnull=False)
     marks: dict[UUID, str] = {}
-    for question_id, verdict in judged.order_by().values_list("question_id", "verdict").distinct():
-        if verdict == Verdict.AC:
+    rows = judged.order_by().values_list("question_id", "verdict", "score").distinct()
+    for question_id, verdict, score in rows:
+        if is_solution(verdict, score):
             marks[question_id] = "solved"
         elif verdict != Verdict.CE:
             marks.setdefault(question_id, "attempted")
@@ -217,7 +218,7 @@ def _starters(question: Question) -> dict[str, str]:
 
 def _solve_page(request: HttpRequest, question: Question, draft: Draft, status: int = 200) -> HttpResponse:
     public = list(question.testcases.public().in_order())
-    data = Blob.objects.beginnings(question.testcases.public().blob_ids(), disclosure.TEXT_CAP)
+    data = Blob.objects.beginnings(question.testcases.shown().blob_ids(), disclosure.TEXT_CAP)
     context = {
         "question": question,
         "offered": _offered(question.languages(), draft.language),
@@ -229,15 +230,29 @@ def _solve_page(request: HttpRequest, question: Question, draft: Draft, status: 
                 "answer": disclosure.text(data[case.answer_id]),
                 "note": case.note,
             }
-            for index, case in enumerate(public, start=1)
+            for index, case in enumerate([] if question.interactive else public, start=1)
         ],
+        "public_count": len(public),
         "hidden_count": question.testcases.count() - len(public),
+        "attachments": question.files.attachments().values("path", "blob__size"),
+        "groups": _groups(question),
         "limits": _limits(question.judging_limits(), draft.language),
         "max_source": f"{settings.MAX_SOURCE_BYTES // 1024} KiB",
-        "attempts": _attempts(request.user, question)[:ATTEMPTS_SHOWN],
         "page_data": _page_data(request.user, question, draft),
+        **_history_of(request.user, question),
     }
     return render(request, "submissions/solve.html", context, status=status)
+
+
+def _groups(question: Question) -> list[tuple[str, str]]:
+    """Of a question that is judged by groups: what they are called, and what each gives, if it gives any points."""
+    if not question.groups or question.scoring != ScoringMode.WEIGHTED:
+        return []
+    return [
+        (report.group_name(group.path), report.points(group.obtainable))
+        for group in question.obtainable_groups()
+        if group.obtainable and report.group_name(group.path)
+    ]
 
 
 def _limits(of_all: Limits, language: Language) -> dict[str, str]:
@@ -254,6 +269,7 @@ def _page_data(user: User | AnonymousUser, question: Question, draft: Draft) -> 
         "question": question.slug,
         "signIn": f"{reverse('login')}?next={question.get_absolute_url()}&draft=1",
         "submitUrl": reverse("api-submissions"),
+        "canRun": not question.has_nothing_to_run_on(),
         "historyUrl": reverse("solve-history", args=[question.slug]),
         "hintsUrl": reverse("hints", args=[question.slug]),
         "languages": {
@@ -312,8 +328,15 @@ def _attempts(user: User | AnonymousUser, question: Question) -> QuerySet[Submis
 def history(request: HttpRequest, slug: str) -> HttpResponse:
     """One's attempts at a question, as the part of the solve page that scripts renew."""
     question = get_object_or_404(Question.objects.visible_to(request.user), slug=slug)
-    attempts = _attempts(request.user, question)[:ATTEMPTS_SHOWN]
-    return render(request, "submissions/_history.html", {"attempts": attempts, "question": question})
+    context = {"question": question} | _history_of(request.user, question)
+    return render(request, "submissions/_history.html", context)
+
+
+def _history_of(user: User | AnonymousUser, question: Question) -> dict[str, Any]:
+    attempts = list(_attempts(user, question)[:ATTEMPTS_SHOWN])
+    for one in attempts:
+        one.question = question
+    return {"attempts": attempts, "outdated": revisions.outdated(attempts)}
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -393,6 +416,7 @@ def submission_page(request: HttpRequest, pk: UUID) -> HttpResponse:
         "language": languages.get(submission.language),
         "source_lines": (told.shown["source"] or "").splitlines(),
         "open_questions": _open_questions(request.user, [submission]),
+        "is_outdated": told.shown["outdated"],
         "page_data": _to_follow(submission),
         "renewed_after_s": _renewed_after_s(submission),
     }

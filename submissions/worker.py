@@ -40,7 +40,9 @@ from submissions import (
     leftovers,
     lifecycle,
     recovery,
+    rejudging,
     retention,
+    verification,
     waiting,
     webhooks,
 )
@@ -95,6 +97,11 @@ def housekeeping(worker: "ThreadedWorker") -> list[threading.Thread]:
             Round("count_expired", ephemeral.count_expired, EXPIRE_EVERY_S),
         ),
         Rounds("erasure", Round("erasure", erasure.go_on_in_turn, erasure.LOOK_EVERY_S)),
+        Rounds(
+            "rejudging",
+            Round("rejudging", rejudging.go_on_in_turn, rejudging.LOOK_EVERY_S),
+            Round("verification", verification.go_on, verification.GO_ON_EVERY_S),
+        ),
         *backends.probers(),
     ]
 

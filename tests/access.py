@@ -24,11 +24,11 @@ from django.utils import timezone
 from accounts import keys, tickets
 from accounts.models import CODE_EXEC, ApiKey, Identity, Invitation, User
 from execution import languages, wakeups
-from questions.models import Question, Tag
+from questions.models import Blob, Question, QuestionFile, Tag
 from submissions import judging, webhooks
-from submissions.models import Receipt, Submission
+from submissions.models import Receipt, RejudgeSet, Submission
 from tests.connected import session_cookie
-from tests.factories import make_author, make_hint, make_question, make_user, service_user
+from tests.factories import make_author, make_hint, make_question, make_solution, make_user, service_user
 from tests.issuer import Issuer, private_key
 from tests.routes import Route
 from tests.stepwise import Stepwise, run
@@ -66,6 +66,10 @@ class World:
         owner = self.users["owner"]
         self.question = make_question(slug="published")
         self.draft = make_question(slug="draft", state=Question.State.DRAFT)
+        for question in (self.question, self.draft):
+            for kind in QuestionFile.Kind:
+                question.files.create(kind=kind, path=f"{kind}.png", blob=Blob.store(b"of a package"))
+        self.solution = make_solution(self.question)
         self.tag = Tag.objects.create(name="arithmetic")
         self.submission = self._submitted(owner)
         Stepwise(self.submission).to_the_end()
@@ -79,6 +83,7 @@ class World:
         self.webhook = webhooks.add(self.waiting, "https://example.org/told")
         self.invitation = Invitation.objects.create(code="come in")
         self.hint = make_hint(owner, self.question)
+        self.rejudge_set = RejudgeSet.objects.create(question=self.question)
         self.identity = Identity.objects.create(user=owner, issuer=self.issuer.url, subject="owner")
         User.objects.filter(pk=self.users["blocked"].pk).update(is_active=False)
 
@@ -324,6 +329,11 @@ def draft(world: World) -> object:
     return world.draft.slug
 
 
+def file_of(question: str, kind: str) -> dict[str, Any]:
+    """Where a file of that kind would be."""
+    return {"pk": lambda world: getattr(world, question).pk, "path": lambda world: f"{kind}.png"}
+
+
 def nowhere(world: World) -> object:
     return "nowhere/at/all"
 
@@ -464,6 +474,16 @@ LINES: dict[str, list[Line]] = {
         form(signed_in(), {"action": "submit", "language": "python", "source": ADD}, slug=published),
         form(page(drafts), {"action": "submit", "language": "python", "source": ADD}, slug=draft),
     ],
+    "/questions/<pk>/pictures/<path>": [
+        get(anybody, **file_of("question", "picture")),
+        get(page(drafts), **file_of("draft", "picture")),
+        *(get(nothing_there, **file_of("question", kind)) for kind in ("checker", "kept", "attachment")),
+    ],
+    "/questions/<pk>/attachments/<path>": [
+        get(anybody, **file_of("question", "attachment")),
+        get(page(drafts), **file_of("draft", "attachment")),
+        *(get(nothing_there, **file_of("question", kind)) for kind in ("checker", "kept", "picture")),
+    ],
     # Pages of who has signed in.
     "/questions/<slug>/history": [get(signed_in(), slug=published), get(signed_in(drafts), slug=draft)],
     "/questions/<slug>/hints": [
@@ -528,6 +548,8 @@ OF_STAFF = OF_EVERYBODY | {
     "/admin/r/<content_type_id>/<object_id>",  # leads to the page of a row, which has a rule of its own
     "/admin/questions/testcase",  # lead to the list of questions, which has one too
     "/admin/questions/testcase/add",
+    "/admin/questions/referencesolution",
+    "/admin/questions/referencesolution/add",
 }
 OF_AUTHORS = OF_STAFF | {
     "/admin/<app_label>",
@@ -548,6 +570,9 @@ OF_AUTHORS = OF_STAFF | {
     "/admin/questions/question",
     "/admin/questions/question/add",
     "/admin/questions/question/preview",
+    "/admin/questions/question/import",
+    "/admin/questions/question/<pk>/import",
+    "/admin/questions/question/<pk>/export",
     "/admin/questions/question/<object_id>/change",
     "/admin/questions/question/<object_id>/delete",
     "/admin/questions/question/<object_id>/history",
@@ -555,6 +580,18 @@ OF_AUTHORS = OF_STAFF | {
     "/admin/questions/question/<pk>/unpublish",
     "/admin/questions/question/<pk>/archive",
     "/admin/questions/question/<pk>/restore",
+    "/admin/questions/question/<pk>/verification",
+    "/admin/questions/question/<pk>/verification/start",
+    "/admin/questions/question/<pk>/verification/limit",
+    "/admin/questions/question/<pk>/rejudge",
+    "/admin/questions/question/<pk>/rejudge/<rejudge_set>",
+    "/admin/questions/question/<pk>/rejudge/<rejudge_set>/apply",
+    "/admin/questions/question/<pk>/rejudge/<rejudge_set>/discard",
+    "/admin/questions/question/<pk>/checker",
+    "/admin/questions/question/<pk>/checker/<file>",
+    "/admin/questions/referencesolution/<object_id>/change",
+    "/admin/questions/referencesolution/<object_id>/delete",
+    "/admin/questions/referencesolution/<object_id>/history",
     "/admin/questions/testcase/<pk>/<part>/data",
     "/admin/questions/testcase/<object_id>/change",
     "/admin/questions/testcase/<object_id>/delete",
@@ -571,6 +608,7 @@ LEADING_ON = {
         "questions/question",
         "questions/tag",
         "questions/testcase",
+        "questions/referencesolution",
         "submissions/submission",
         "submissions/webhook",
         "hints/hintrequest",
@@ -594,6 +632,7 @@ def arguments_of_admin(route: Route, world: World) -> dict[str, object]:
     rows: dict[str, object] = {
         "question": world.question.pk,
         "testcase": world.question.testcases.first().pk,
+        "referencesolution": world.solution.pk,
         "tag": world.tag.pk,
         "submission": world.submission.pk,
         "user": world.users["other"].pk,
@@ -610,6 +649,8 @@ def arguments_of_admin(route: Route, world: World) -> dict[str, object]:
     of_question = ContentType.objects.get_for_model(Question)
     others = {"part": "input", "content_type_id": of_question.pk, "app_label": "questions", "url": "nowhere"}
     others["question_id"] = world.question.pk
+    others["file"] = world.question.files.get(kind=QuestionFile.Kind.CHECKER).pk
+    others["rejudge_set"] = world.rejudge_set.pk
     return {"object_id": row, "pk": row, "id": row} | others
 
 

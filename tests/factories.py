@@ -95,7 +95,7 @@ def make_solution(
         name=name or f"solution-{next(_numbers)}",
         language=language,
         source=source,
-        expected_verdict=expected.value,
+        expected=[expected.value],
     )
 
 

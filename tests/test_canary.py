@@ -98,7 +98,10 @@ NOT_SENT_TO = {"/logout", "/account/keys"}
 def arguments(submission: Submission) -> dict[str, object]:
     """For every name in any address, so that a new one must be thought about."""
     question = "secretive"
-    nothing = dict.fromkeys(("work_id", "signature", "uidb64", "token", "rest"), submission.pk)
+    nothing: dict[str, object] = dict.fromkeys(
+        ("work_id", "signature", "uidb64", "token", "rest"), submission.pk
+    )
+    nothing["path"] = "graph.png"
     return nothing | {"pk": submission.pk, "slug": question, "name": question, "key": str(submission.pk)}
 
 

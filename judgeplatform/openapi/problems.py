@@ -118,6 +118,8 @@ NOT_JUDGED = Problem(
         "judging_error",
         "language_unavailable",
         "limits_unavailable",
+        "interaction_unavailable",
+        "checker_failed",
         "no_testcases",
         "expired",
         "timeout",

@@ -55,8 +55,8 @@ class LanguageOfQuestion(serializers.Serializer):
 
 class ComparedHow(serializers.Serializer):
     kind = serializers.ChoiceField([kind.value for kind in CheckerKind])
-    absolute_tolerance = serializers.FloatField(help_text="Of `floats`.")
-    relative_tolerance = serializers.FloatField(help_text="Of `floats`.")
+    absolute_tolerance = serializers.FloatField(help_text="Of `floats` and `float_lines`.")
+    relative_tolerance = serializers.FloatField(help_text="Of `floats` and `float_lines`.")
 
 
 class PublicCase(serializers.Serializer):
@@ -67,12 +67,30 @@ class PublicCase(serializers.Serializer):
     note = serializers.CharField(help_text="May be empty.")
 
 
+class GroupOfQuestion(serializers.Serializer):
+    path = serializers.CharField(help_text="Such as `secret/small`, which is within `secret`.")
+    obtainable = serializers.FloatField(allow_null=True, help_text="Points; null without a bound.")
+
+
+class AttachmentOfQuestion(serializers.Serializer):
+    path = serializers.CharField(help_text="Its name, perhaps in folders.")
+    bytes = serializers.IntegerField()
+    url = serializers.CharField(
+        help_text="Where it is downloaded, by a browser that is signed in where it must."
+    )
+
+
 class QuestionDetail(QuestionSummary):
     statement = serializers.CharField(help_text="Markdown.")
     statement_html = serializers.CharField()
     limits = AllLimits()
     languages = LanguageOfQuestion(many=True)  # type: ignore[assignment]  # in full, not only by their slugs
     checker = ComparedHow()
+    groups = GroupOfQuestion(many=True)
+    interactive = serializers.BooleanField(
+        help_text="Whether the program talks with the checker; nobody sees the cases then, and a run takes no input."
+    )
+    available = serializers.BooleanField(help_text="Whether there may be a server that can judge it.")
     run_policy = serializers.ChoiceField([policy.value for policy in RunPolicy])
     scoring = serializers.ChoiceField([mode.value for mode in ScoringMode])
     explain_hidden = serializers.BooleanField(
@@ -82,7 +100,12 @@ class QuestionDetail(QuestionSummary):
         help_text="Whether hints, reviews and analyses are offered for it."
     )
     public_cases = PublicCase(many=True)
-    hidden_cases = serializers.IntegerField(help_text="How many there are.")
+    hidden_cases = serializers.IntegerField(help_text="How many there are beside these.")
+    attachments = AttachmentOfQuestion(many=True)
+    credits = serializers.CharField(help_text="Who made it; may be empty, as the following.")
+    source = serializers.CharField(help_text="Where it was used first.")  # type: ignore[assignment]  # a field's own
+    source_url = serializers.CharField()
+    licence = serializers.CharField()
 
 
 class WholeCase(PublicCase):

@@ -44,6 +44,22 @@ class CaseCounts(serializers.Serializer):
     passed = serializers.IntegerField()
 
 
+class Points(serializers.Serializer):
+    earned = serializers.FloatField()
+    obtainable = serializers.FloatField(allow_null=True, help_text="Null without a bound, and while queued.")
+
+
+class GroupTold(Points):
+    """How a group of cases stands."""
+
+    path = serializers.CharField(help_text="Such as `secret/small`, which is within `secret`.")
+    verdict = serializers.ChoiceField(
+        [verdict.value for verdict in Verdict],
+        allow_null=True,
+        help_text="Null until it has ended; `SK`: not run.",
+    )
+
+
 class State(serializers.Serializer):
     """Where a submission stands."""
 
@@ -55,6 +71,7 @@ class State(serializers.Serializer):
     score = serializers.FloatField(
         allow_null=True, help_text="0 to 100; while it is judged, as far as it is. Null without points."
     )
+    points = Points(help_text="On the question's own scale; while it is judged, as far as it is.")
     reason = serializers.CharField(help_text="Code of an error, or what explains a verdict; may be empty.")
     message = serializers.CharField(help_text="The reason, for people.")
     retryable = serializers.BooleanField(help_text="Whether it is worth while to send it again.")
@@ -151,7 +168,11 @@ class SubmissionDetail(TakenSubmission):
         allow_null=True, help_text="The program; of a run null once it has expired."
     )
     compile_output = serializers.CharField()
+    outdated = serializers.BooleanField(
+        help_text="Whether an older version of its question gave the verdict. Never of a run."
+    )
     own_cases = OwnCase(many=True)
+    groups = GroupTold(many=True, help_text="In the order of judging; none of a run.")
     results = CaseWithTexts(many=True)
 
 
@@ -177,6 +198,7 @@ class SnapshotEvent(Event):
     """Instead of events that are kept no more."""
 
     type = serializers.ChoiceField(["snapshot"])
+    groups = GroupTold(many=True)
     results = CaseTold(many=True)
 
 
@@ -254,6 +276,7 @@ TAKEN: dict[str, Any] = {
     "verdict": None,
     "outcome": None,
     "score": None,
+    "points": {"earned": 0.0, "obtainable": None},
     "reason": "",
     "message": "",
     "retryable": False,

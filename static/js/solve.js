@@ -93,7 +93,7 @@ function drawn(element) {
   const { outcome } = element.dataset;
   const passed = element.querySelectorAll('.cell[data-verdict="AC"]').length;
   const compared = element.querySelectorAll('.cell:not([data-own], [data-verdict="SK"])').length;
-  const sign = { passed: "✓", failed: "✗", error: "⚠", cancelled: "–", ran: "ran" }[outcome] ?? "…";
+  const sign = { passed: "✓", failed: "✗", partial: "~", error: "⚠", cancelled: "–", ran: "ran" }[outcome] ?? "…";
   const isCounted = element.dataset.collapsed === undefined && compared > 0;
   byId("result-mark").textContent = isCounted ? `${sign} ${passed}/${compared}` : sign;
 }
@@ -167,9 +167,9 @@ const sending = new Sending(data, { run: "Run", submit: "Submit" }, {
 
 /** The program in the editor, or another one. */
 async function send(action, program = null) {
-  if (sending.isBusy(action)) return;
+  if (sending.isBusy(action) || (action === "run" && !data.canRun)) return;
   const body = { question: data.question, language: writing.language, source: writing.source, ...program };
-  if (action === "run" && byId("with-input").checked) body.input = writing.input;
+  if (action === "run" && byId("with-input").checked && !byId("with-input").disabled) body.input = writing.input;
   if (!program) writing.sent();
   openTab("tab-result");
   if (isSmall()) showPane("results");

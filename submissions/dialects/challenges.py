@@ -79,7 +79,7 @@ def _may_see_solutions(credential: Credential) -> bool:
 
 def _public_cases(questions: Iterable[Question]) -> dict[UUID, list[dict[str, str]]]:
     """By the question's id."""
-    rows = list(TestCase.objects.public().filter(question__in=questions).in_order())
+    rows = list(TestCase.objects.shown().filter(question__in=questions).in_order())
     data = Blob.objects.beginnings({pk for row in rows for pk in (row.input_id, row.answer_id)}, TEXT_CAP)
     told: dict[UUID, list[dict[str, str]]] = defaultdict(list)
     for row in rows:
@@ -95,5 +95,5 @@ def _starting_code(question: Question, language: str | None) -> str:
 
 def _solution(question: Question) -> str | None:
     """The first program that is known to be right."""
-    right = (one for one in question.reference_solutions.all() if one.expected_verdict == Verdict.AC)
+    right = (one for one in question.reference_solutions.all() if one.expected == [Verdict.AC])
     return next((one.source for one in right), None)

@@ -7,6 +7,7 @@ from submissions import report
 
 register = template.Library()
 register.filter("duration", report.duration)
+register.filter("points", report.points)
 
 
 @register.filter

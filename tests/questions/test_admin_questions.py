@@ -4,22 +4,19 @@ import re
 from html.parser import HTMLParser
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
 from execution.languages import LANGUAGES
 from execution.types import CheckerKind, RunPolicy, ScoringMode
-from questions.models import Blob, Question
+from questions.models import Blob, Question, QuestionFile
 from submissions.models import Submission
 from tests.factories import make_author, make_case, make_question, make_solution, make_user
 
 pytestmark = pytest.mark.django_db
 
 LIST = "/admin/questions/question/"
-NO_INLINES = {
-    f"{prefix}-{name}_FORMS": "0"
-    for prefix in ("starter_codes", "reference_solutions")
-    for name in ("TOTAL", "INITIAL")
-}
+NO_INLINES = {f"starter_codes-{name}_FORMS": "0" for name in ("TOTAL", "INITIAL")}
 FIELDS = {
     "title": "Double it",
     "slug": "double-it",
@@ -32,6 +29,9 @@ FIELDS = {
     "checker": "tokens",
     "absolute_tolerance": "1e-6",
     "relative_tolerance": "1e-6",
+    "checker_protocol": "kattis",
+    "checker_time_limit_ms": "20000",
+    "checker_memory_limit_kib": "1048576",
     "run_policy": "fail_fast",
     "scoring": "weighted",
 } | NO_INLINES
@@ -63,6 +63,13 @@ def submit_to(question: Question) -> Submission:
         status=Submission.Status.DONE,
         verdict="AC",
     )
+
+
+SOLUTION = {"name": "slow.c", "language": "c", "source": "int main;", "expected": ["TLE", "RTE"]}
+
+
+def add_solution_to(question: Question) -> str:
+    return reverse("admin:questions_referencesolution_add") + f"?question={question.pk}"
 
 
 def messages_of(answer) -> str:
@@ -101,21 +108,16 @@ def test_a_question_is_saved_with_its_statement_rendered(client, author) -> None
 
 
 def test_starter_code_and_solutions_keep_their_blanks_and_get_plain_line_ends(client, author) -> None:
-    inlines = {
+    starter = {
         "starter_codes-TOTAL_FORMS": "1",
         "starter_codes-0-language": "python",
         "starter_codes-0-source": "    n = 1\r\n\r\n",
-        "reference_solutions-TOTAL_FORMS": "1",
-        "reference_solutions-0-name": "slow",
-        "reference_solutions-0-language": "c",
-        "reference_solutions-0-source": "\tint x;\r\n",
-        "reference_solutions-0-expected_verdict": "TLE",
     }
-    client.post(f"{LIST}add/", FIELDS | inlines)
+    client.post(f"{LIST}add/", FIELDS | starter)
     question = Question.objects.get()
     assert question.starter_codes.get().source == "    n = 1\n\n"
-    solution = question.reference_solutions.get()
-    assert (solution.source, solution.expected_verdict) == ("\tint x;\n", "TLE")
+    client.post(add_solution_to(question), SOLUTION | {"question": question.pk, "source": "\tint x;\r\n"})
+    assert question.reference_solutions.get().source == "\tint x;\n"
 
 
 def test_a_program_at_the_limit_is_accepted_and_one_byte_more_is_refused(client, author, settings) -> None:
@@ -174,8 +176,7 @@ def test_the_form_explains_every_choice_of_judging_and_begins_at_the_title(clien
     assert "AC 100, WA 30, else 0" in fields["scoring"].help_text
     assert fields["title"].widget.attrs["autofocus"]
     assert fields["memory_limit_kib"].widget.attrs["min"] == 4096
-    for words in ("Save first; then add testcases", "publishing does not run them yet"):
-        assert words in page.content.decode().replace("PUBLISHING", "publishing")
+    assert "Save first; then add testcases" in page.content.decode()
 
 
 def test_a_question_may_declare_more_memory_than_new_ones_get(client, author) -> None:
@@ -218,6 +219,133 @@ def test_a_published_question_may_be_changed(client, author) -> None:
     client.post(page_of(question), FIELDS | {"time_limit_ms": "2000"})
     question.refresh_from_db()
     assert (question.time_limit_ms, question.state) == (2000, "published")
+
+
+# --- reference solutions ---
+
+
+def test_a_solution_may_have_one_of_several_verdicts_and_bounds_of_its_score(client, author) -> None:
+    question = make_question()
+    wanted = SOLUTION | {"question": question.pk, "score_low": "10", "score_high": "20.5"}
+    answer = client.post(add_solution_to(question), wanted)
+    assert answer.headers["Location"] == reverse("admin-verification", args=[question.pk])
+    solution = question.reference_solutions.get()
+    assert (solution.expected, solution.score_low, solution.score_high) == (["TLE", "RTE"], 10, 20.5)
+    page = client.get(
+        reverse("admin:questions_referencesolution_change", args=[solution.pk])
+    ).content.decode()
+    assert len(re.findall(r'name="expected" value="(?:TLE|RTE)"[^>]*checked', page)) == 2
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("language", "", "cannot be judged"),
+        ("source", "", "cannot be judged"),
+        ("expected", ["SK"], "not one of the available choices"),
+        ("score_high", "9", "less than the least"),
+    ],
+)
+def test_what_a_solution_cannot_be_is_said_at_its_field(client, author, field, value, message) -> None:
+    question = make_question()
+    wanted = SOLUTION | {"question": question.pk, "score_low": "10"} | {field: value}
+    answer = client.post(add_solution_to(question), wanted)
+    assert message in " ".join(answer.context["adminform"].form.errors[field])
+    assert not question.reference_solutions.exists()
+
+
+def test_what_was_skipped_is_judged_once_it_has_another_program(client, author) -> None:
+    solution = make_solution(make_question())
+    type(solution).objects.update(skipped="It is written in Whitespace.", source="", language="")
+    address = reverse("admin:questions_referencesolution_change", args=[solution.pk])
+    unchanged = {"name": "spaces.ws", "language": "", "source": "", "expected": ["AC"]}
+    client.post(address, unchanged)
+    solution.refresh_from_db()
+    assert (solution.name, solution.skipped) == ("spaces.ws", "It is written in Whitespace.")
+    client.post(address, unchanged | {"language": "python", "source": "print()"})
+    solution.refresh_from_db()
+    assert (solution.source, solution.skipped) == ("print()", "")
+
+
+def test_the_page_of_a_question_holds_none_of_its_solutions_programs(client, author) -> None:
+    question = make_question()
+    for number in range(3):
+        make_solution(question, f"# {'CANARY' * 1000}{number}")
+    page = client.get(page_of(question)).content.decode()
+    assert "CANARY" not in page
+    assert reverse("admin-verification", args=[question.pk]) in page
+
+
+# --- the author's checker ---
+
+
+def checker_page(question: Question) -> str:
+    return reverse("admin:questions_question_checker", args=[question.pk])
+
+
+def uploaded(name: str, data: bytes) -> SimpleUploadedFile:
+    return SimpleUploadedFile(name, data)
+
+
+def test_a_checkers_files_are_added_replaced_read_and_deleted(client, author) -> None:
+    question = make_question(checker="program")
+    files = [uploaded("check.cpp", b"old"), uploaded("run", b"#!/bin/sh")]
+    assert client.post(checker_page(question), {"added": files}).status_code == 302
+    client.post(checker_page(question), {"added": [uploaded("check.cpp", b"new")]})
+    client.post(checker_page(question), {"added": [uploaded("a.h", b"header")], "folder": "include/"})
+    rows = {file.path: file for file in question.files.all()}
+    assert {path: (bytes(row.blob.data), row.executable) for path, row in rows.items()} == {
+        "check.cpp": (b"new", False),
+        "include/a.h": (b"header", False),
+        "run": (b"#!/bin/sh", True),
+    }
+    read = client.get(reverse("admin:questions_question_checkerfile", args=[question.pk, rows["run"].pk]))
+    assert (read.getvalue(), read.headers["Content-Type"]) == (b"#!/bin/sh", "application/octet-stream")
+    client.post(checker_page(question), {"delete": [rows["run"].pk, rows["include/a.h"].pk]})
+    assert list(question.files.values_list("path", flat=True)) == ["check.cpp"]
+    assert not Blob.objects.filter(pk__in=[rows["run"].blob_id, rows["include/a.h"].blob_id]).exists()
+
+
+@pytest.mark.parametrize("name", [".bashrc", "a b.cpp", "-o.cpp"])
+def test_a_file_of_a_checker_with_a_name_that_means_something_else_is_refused(client, author, name) -> None:
+    question = make_question(checker="program")
+    answer = client.post(checker_page(question), {"added": [uploaded(name, b"x")]})
+    assert "is no path that checkers may have" in answer.content.decode()
+    assert not question.files.exists()
+
+
+def test_a_file_of_a_checker_stays_below_its_folder(client, author) -> None:
+    question = make_question(checker="program")
+    for folder in ("..", "a/../..", "a//b"):
+        client.post(checker_page(question), {"added": [uploaded("x.h", b"x")], "folder": folder})
+    assert not question.files.exists()
+
+
+def test_a_question_whose_checker_cannot_be_compiled_is_not_published(client, author, draft) -> None:
+    Question.objects.update(checker="program")
+    assert "The checker has no files" in messages_of(take(client, draft, "publish"))
+    client.post(checker_page(draft), {"added": [uploaded("check.cpp", b'#include "testlib.h"')]})
+    assert "includes testlib.h, which is not among its files" in messages_of(take(client, draft, "publish"))
+    QuestionFile.objects.all().delete()
+    client.post(checker_page(draft), {"added": [uploaded("check.py", b"exit(42)")]})
+    assert "is published" in messages_of(take(client, draft, "publish"))
+
+
+@pytest.mark.parametrize(
+    ("fields", "name", "message"),
+    [
+        (
+            {"checker": "kattis", "checker_arguments": "float_tolerance"},
+            "checker_arguments",
+            "needs a number",
+        ),
+        ({"checker": "program", "checker_arguments": "'a"}, "checker_arguments", "No closing quotation"),
+        ({"checker": "tokens", "interactive": "on"}, "interactive", "Only the checker “program”"),
+    ],
+)
+def test_what_a_checker_cannot_be_is_said_at_its_field(client, author, fields, name, message) -> None:
+    answer = client.post(f"{LIST}add/", FIELDS | fields)
+    assert message in " ".join(answer.context["adminform"].form.errors[name])
 
 
 # --- preview ---
@@ -390,6 +518,9 @@ def test_no_authoring_page_needs_what_the_content_security_policy_forbids(client
         f"/admin/questions/testcase/add/?question={question.pk}",
         f"/admin/questions/testcase/{case.pk}/change/",
         f"/admin/questions/testcase/{case.pk}/delete/",
+        f"/admin/questions/referencesolution/{question.reference_solutions.get().pk}/change/",
+        reverse("admin-verification", args=[question.pk]),
+        checker_page(question),
         "/admin/questions/tag/",
     ):
         answer = client.get(address)

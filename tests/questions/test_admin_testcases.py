@@ -1,6 +1,7 @@
 """Testcases in Django admin: bytes are kept as they came, lists load previews only, limits are named."""
 
 import re
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -189,7 +190,7 @@ def test_without_a_question_there_is_no_testcase(client, key: str) -> None:
 def test_data_is_downloaded_as_it_is(client, question) -> None:
     case = make_case(question, b"\xff\r\n", b"out", order=7)
     answer = client.get(reverse("admin:questions_testcase_data", args=[case.pk, "input"]))
-    assert answer.content == b"\xff\r\n"
+    assert answer.getvalue() == b"\xff\r\n"
     assert answer.headers["Content-Type"] == "application/octet-stream"
     assert answer.headers["Content-Disposition"] == f'attachment; filename="{question.slug}-7.in"'
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
@@ -269,7 +270,8 @@ def test_order_visibility_group_and_points_are_edited_in_the_list_and_the_data_s
     form = {"form-TOTAL_FORMS": "1", "form-INITIAL_FORMS": "1", "_save": "Save"}
     client.post(list_of(question), form | {f"form-0-{name}": value for name, value in row.items()})
     case.refresh_from_db()
-    assert (case.order, case.visibility, case.group, str(case.points)) == (5, "hidden", "large", "2.50")
+    assert (case.order, case.visibility, case.group, case.points) == (5, "hidden", "large", Decimal("2.5"))
+    assert 'value="2.5"' in client.get(list_of(question)).content.decode()
     assert data_of(case) == (b"1 2\n", b"3\n")
 
 
@@ -311,3 +313,56 @@ def test_an_action_deletes_cases_with_their_data(client, question) -> None:
     chosen = [make_case(question, f"in {n}", f"out {n}").pk for n in (1, 2)]
     client.post(list_of(question), {"action": "delete_selected", "_selected_action": chosen, "post": "yes"})
     assert (question.testcases.count(), Blob.objects.count()) == (1, 2)
+
+
+# --- names and arguments ---
+
+
+def test_authors_find_a_case_by_the_name_that_its_package_gave_it(client, question) -> None:
+    case = make_case(question, order=2)
+    TestCase.objects.filter(pk=case.pk).update(name="secret/large/07")
+
+    listed = client.get(list_of(question)).content.decode()
+    found = client.get(f"{list_of(question)}&q=large%2F07").context["cl"].result_list
+    page = client.get(reverse("admin:questions_testcase_change", args=[case.pk])).content.decode()
+
+    assert "secret/large/07" in listed
+    assert [one.pk for one in found] == [case.pk]
+    assert 'value="secret/large/07"' in page
+
+
+@pytest.mark.parametrize(
+    ("typed", "kept"),
+    [("", None), ("[]", []), ('["float_tolerance", "1e-6"]', ["float_tolerance", "1e-6"])],
+)
+def test_a_cases_arguments_for_the_checker_are_kept_as_they_are(client, question, typed, kept) -> None:
+    [case] = question.testcases.all()
+    change(client, case, input_text="1", answer_text="2", arguments=typed)
+
+    case.refresh_from_db()
+    shown = client.get(reverse("admin:questions_testcase_change", args=[case.pk]))
+
+    assert case.arguments == kept
+    assert shown.context["adminform"].form["arguments"].value() == typed
+
+
+@pytest.mark.parametrize("typed", ["float_tolerance 1e-6", "[1]", '{"a": 1}', '["float_tolerance", "x"]'])
+def test_arguments_that_cannot_be_are_refused(client, question, typed) -> None:
+    Question.objects.filter(pk=question.pk).update(checker="kattis")
+    [case] = question.testcases.all()
+
+    refused = change(client, case, input_text="1", answer_text="2", arguments=typed)
+
+    assert refused.context["adminform"].form.errors["arguments"]
+
+
+def test_a_reference_solutions_page_leads_back_to_those_of_its_question(client, question) -> None:
+    solution = question.reference_solutions.create(name="ok.py", language="python", source="print(3)")
+    page = client.get(
+        reverse("admin:questions_referencesolution_change", args=[solution.pk])
+    ).content.decode()
+    new = client.get(f"{reverse('admin:questions_referencesolution_add')}?question={question.pk}")
+
+    for html in (page, new.content.decode()):
+        assert f'href="{reverse("admin-verification", args=[question.pk])}">Reference solutions</a>' in html
+        assert f'href="{reverse("admin:questions_question_change", args=[question.pk])}"' in html

@@ -52,7 +52,8 @@ def test_loading_publishes_them_with_cases_statement_starter_code_and_solutions(
     assert "<math" in question.statement_html
     assert question.testcases.filter(visibility=TestCase.Visibility.HIDDEN).count() == 6
     assert question.starter_codes.count() == 3
-    assert set(question.reference_solutions.values_list("expected_verdict", flat=True)) == {"AC", "WA", "RTE"}
+    expected = question.reference_solutions.values_list("expected", flat=True)
+    assert {verdict for verdicts in expected for verdict in verdicts} == {"AC", "WA", "RTE"}
 
 
 @pytest.mark.django_db

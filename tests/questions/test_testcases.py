@@ -2,6 +2,7 @@
 
 import threading
 import time
+from decimal import Decimal
 
 import pytest
 from django.db import IntegrityError, connection, transaction
@@ -11,7 +12,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from accounts.scopes import Scope
 from questions import testcases
 from questions.api import TestCaseList
-from questions.models import SHELF_BYTES, Blob, Question, TestCase
+from questions.models import SHELF_BYTES, Blob, Question, StoredCase, TestCase
 from questions.testcases import TestCaseRefused
 from tests.factories import make_author, make_case, make_question, make_user
 
@@ -158,6 +159,35 @@ def test_the_revision_changes_with_what_decides_a_verdict_and_with_nothing_else(
     assert question.revision(question.testcases.values_for_judging()) == before
     testcases.save(question.testcases.get(visibility="public"), answer=b"changed")
     assert question.revision(question.testcases.values_for_judging()) != before
+
+
+def stored(index: int, points: str, public: bool = False, **fields) -> StoredCase:
+    first, second = "ab" if public else "cd"
+    return StoredCase(
+        index,
+        lambda: b"",
+        None,
+        points=Decimal(points),
+        public=public,
+        input_sha256=first * 64,
+        answer_sha256=second * 64,
+        **fields,
+    )
+
+
+def test_the_revision_of_what_uses_nothing_new_is_that_of_every_release_before() -> None:
+    """Else all submissions of then would be marked as judged with an older version. The hash is one of 0.1."""
+    question = Question(memory_limit_kib=256 * 1024)
+    small = stored(1, "1.000000", public=True)
+    cases = [small, stored(2, "2.500000", group="big")]
+    of_then = "9de25f44b3805e8188466639a295a9b1f5f211fb95c3d3c378c447716b3850c9"
+    assert question.revision(cases) == of_then
+    new = [stored(2, "2.500001", group="big"), stored(2, "2.5", group="big", arguments=("x",))]
+    assert len({question.revision([small, case]) for case in new} | {of_then}) == 3
+    question.time_factors = {"*": 1.0, "python": 3.0}
+    factored = question.revision(cases)
+    question.time_factors = {"python": 3.0, "*": 1.0}  # databases keep keys in orders of their own
+    assert question.revision(cases) == factored != of_then
 
 
 def test_the_database_itself_refuses_a_visibility_that_does_not_exist() -> None:

@@ -770,7 +770,8 @@ def test_lists_events_and_cancelling_load_no_programs_and_no_statements(client):
     asked = " ".join(query["sql"] for query in queries)
     assert '"source_bytes"' in asked
     assert '"submissions_submission"."source"' not in asked
-    assert "statement" not in asked
+    assert '"statement"' not in asked
+    assert '"statement_html"' not in asked
 
 
 def test_cancelling_costs_few_queries(client, django_assert_max_num_queries):

@@ -27,7 +27,7 @@ def test_what_the_checker_does_not_mind_is_not_marked():
 def test_blanks_are_visible_where_they_make_the_difference():
     text = lines.beside("a \tb\r\n", "a b\n", CheckerKind.EXACT)
 
-    assert shown(text) == ["≠ a<i>·</i><mark><i>→\t</i>b<i>␍</i></mark>↵"]
+    assert shown(text) == ["≠ a<i>·</i><mark><i>→\t</i>b<i>\\r</i></mark>↵"]
 
 
 def test_a_missing_last_line_end_is_visible_when_output_is_compared_exactly():
