@@ -163,7 +163,7 @@ def test_what_was_judged_is_counted_and_how_long_each_stage_took(backends, work)
 def test_errors_of_ours_and_the_sweepers_repairs_are_counted():
     lost, cancelled = submit(make_user()), submit(make_user())
     repairs = measured("judge_sweeper_repairs_total", repair="taken_back")
-    ends = measured("judge_errors_total", code="cancelled")
+    ends = measured("judge_errors_total", kind="graded", code="cancelled")
     Stepwise(lost).claim()
     Submission.objects.filter(pk=lost.pk).update(overdue_at=Now())
 

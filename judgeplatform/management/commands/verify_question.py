@@ -10,6 +10,7 @@ import time
 from argparse import ArgumentParser
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any
 
@@ -26,8 +27,22 @@ from submissions import judging, verification
 from submissions.models import Submission
 from submissions.verification import Result
 
+TALKATIVE = ("execution", "submissions")  # they tell each judging in several lines
 PAUSE_S = 0.5  # before the next try, where the servers are busy or somebody else judges it
 AT_ONCE = 4
+
+
+@contextmanager
+def told_of_faults_only() -> Iterator[None]:
+    loggers = [logging.getLogger(name) for name in TALKATIVE]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
 
 
 class Command(BaseCommand):
@@ -59,10 +74,10 @@ class Command(BaseCommand):
             raise CommandError("--concurrency takes 1 or more.")
         if standin.is_needed():
             raise SystemExit(self.run_with_standin(options))
-        for name in ("execution", "submissions"):
-            logging.getLogger(name).setLevel(logging.WARNING)  # each judging would be told in several lines
         try:
-            if not self.verify(options):
+            with told_of_faults_only():
+                is_good = self.verify(options)
+            if not is_good:
                 raise SystemExit(1)
         except DatabaseError as error:
             raise CommandError(
