@@ -364,14 +364,14 @@ MIB = 1024 * 1024
     ],
     ids=["line ends", "short lines", "one line", "one token", "only blanks"],
 )
-def test_a_mebibyte_that_differs_everywhere_takes_seconds_at_most(checker, output, answer):
-    output, answer = (text * (MIB // len(text)) for text in (output, answer))
+def test_data_that_differs_everywhere_takes_linear_time(checker, output, answer):
+    output, answer = (text * (MIB // 4 // len(text)) for text in (output, answer))
     began = time.process_time()
 
     check(checker, output, answer)
     check(checker, output, answer + b" 1")
 
-    assert time.process_time() - began < 4
+    assert time.process_time() - began < 1  # quadratic: minutes
 
 
 @pytest.mark.parametrize("checker", ALL, ids=lambda checker: checker.kind.value)
